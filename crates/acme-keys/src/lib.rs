@@ -1,0 +1,1 @@
+//! Signers, digests, certificate keys, CSRs and certificate inspection for ACME.

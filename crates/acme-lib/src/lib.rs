@@ -1,0 +1,1 @@
+//! Library for requesting certificates from an ACME provider.

@@ -1,0 +1,1 @@
+//! Puts ACME challenge responses in place and takes them away.

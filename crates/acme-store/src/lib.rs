@@ -1,0 +1,1 @@
+//! Durable state for ACME certificates: SQLite and PEM generations.
