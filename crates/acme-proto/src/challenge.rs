@@ -1,0 +1,243 @@
+//! Challenges: what the CA offers, and what a solver puts in place.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::base64url;
+use crate::identifier::Identifier;
+use crate::json;
+use crate::problem::Problem;
+use crate::session::Thumbprint;
+
+/// A way to prove control of an identifier.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-9.7.8>
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum ChallengeType {
+    /// A TXT record.
+    Dns01,
+    /// A file behind port 80.
+    Http01,
+    /// A certificate behind port 443 (RFC 8737).
+    TlsAlpn01,
+    /// A type that this library does not know, as it came.
+    Other(String),
+}
+
+impl ChallengeType {
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Dns01 => "dns-01",
+            Self::Http01 => "http-01",
+            Self::TlsAlpn01 => "tls-alpn-01",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for ChallengeType {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "dns-01" => Self::Dns01,
+            "http-01" => Self::Http01,
+            "tls-alpn-01" => Self::TlsAlpn01,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl From<ChallengeType> for String {
+    fn from(kind: ChallengeType) -> Self {
+        kind.as_str().to_string()
+    }
+}
+
+impl fmt::Display for ChallengeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A challenge as the CA offers it in an authorization.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.5>
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OfferedChallenge {
+    /// The type.
+    pub kind: ChallengeType,
+    /// Where to answer.
+    pub url: String,
+    /// The token; some types have none.
+    pub token: Option<String>,
+    /// How far it is.
+    pub status: ChallengeStatus,
+    /// Why it failed, or why the last try did.
+    pub error: Option<Problem>,
+}
+
+impl OfferedChallenge {
+    /// Fewest characters of a token: 128 bits in base64url (RFC 8555, section 8.1).
+    pub const MIN_TOKEN: usize = 22;
+    /// Most characters of a token: what fits a file name with room to spare.
+    pub const MAX_TOKEN: usize = 200;
+
+    pub(crate) fn from_json(value: &Value) -> Option<Self> {
+        Some(Self {
+            kind: json::string(value, "type")?.to_string().into(),
+            url: json::string(value, "url")?.to_string(),
+            token: json::string(value, "token").map(ToString::to_string),
+            status: ChallengeStatus::from_wire(json::string(value, "status").unwrap_or("pending")),
+            error: value.get("error").filter(|error| error.is_object()).map(Problem::from_json),
+        })
+    }
+
+    /// The token, if it can be used in a path: base64url, and neither short nor endless.
+    #[must_use]
+    pub fn safe_token(&self) -> Option<&str> {
+        self.token.as_deref().filter(|token| {
+            (Self::MIN_TOKEN..=Self::MAX_TOKEN).contains(&token.len()) && base64url::is_alphabet(token)
+        })
+    }
+}
+
+/// How far a challenge is.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.6>
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChallengeStatus {
+    /// Nobody answered yet.
+    Pending,
+    /// The CA is validating.
+    Processing,
+    /// Control is proved.
+    Valid,
+    /// It failed.
+    Invalid,
+    /// A status that this library does not know.
+    Other(String),
+}
+
+impl ChallengeStatus {
+    fn from_wire(status: &str) -> Self {
+        match status {
+            "pending" => Self::Pending,
+            "processing" => Self::Processing,
+            "valid" => Self::Valid,
+            "invalid" => Self::Invalid,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// A challenge with the response that proves control: what a solver puts in place.
+///
+/// `Debug` leaves the response out. Serialized it is whole, so that a later process can take
+/// away what an earlier one put in place.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Challenge {
+    /// The name to prove control of, without `*.`.
+    pub identifier: Identifier,
+    /// Whether it is for the wildcard of the name.
+    pub wildcard: bool,
+    /// How control is proved.
+    pub kind: ChallengeType,
+    /// Where the CA is told that the response is in place.
+    pub url: String,
+    /// The token; letters, digits, `-` and `_` only.
+    pub token: String,
+    key_authorization: String,
+    digest: [u8; 32],
+}
+
+impl Challenge {
+    /// The path of an http-01 response, before the token.
+    pub const HTTP_PREFIX: &'static str = "/.well-known/acme-challenge/";
+
+    pub(crate) fn new(
+        identifier: Identifier,
+        wildcard: bool,
+        offered: &OfferedChallenge,
+        token: &str,
+        thumbprint: &Thumbprint,
+    ) -> Self {
+        let key_authorization = thumbprint.key_authorization(token);
+        let digest = thumbprint.sha256(key_authorization.as_bytes());
+        Self {
+            identifier: identifier.base(),
+            wildcard,
+            kind: offered.kind.clone(),
+            url: offered.url.clone(),
+            token: token.to_string(),
+            key_authorization,
+            digest,
+        }
+    }
+
+    /// The key authorization: the body of an http-01 response.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.1>
+    #[must_use]
+    pub fn key_authorization(&self) -> &str {
+        &self.key_authorization
+    }
+
+    /// The path that an http-01 response is served under.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.3>
+    #[must_use]
+    pub fn http_path(&self) -> String {
+        format!("{}{}", Self::HTTP_PREFIX, self.token)
+    }
+
+    /// The name of a dns-01 TXT record.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4>
+    #[must_use]
+    pub fn dns_name(&self) -> String {
+        format!("_acme-challenge.{}", self.identifier)
+    }
+
+    /// The value of a dns-01 TXT record.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4>
+    #[must_use]
+    pub fn dns_value(&self) -> String {
+        base64url::encode(self.digest)
+    }
+
+    /// The SHA-256 digest of the key authorization: what a tls-alpn-01 certificate holds.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8737#section-3>
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// The name as it stands in the order: with `*.` for a wildcard.
+    #[must_use]
+    pub fn order_identifier(&self) -> Identifier {
+        self.identifier.with_wildcard(self.wildcard)
+    }
+}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Challenge")
+            .field("identifier", &self.identifier)
+            .field("wildcard", &self.wildcard)
+            .field("kind", &self.kind)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,450 @@
+//! Errors, split by whose fault they are.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::error::Error as StdError;
+use core::fmt;
+use core::time::Duration;
+
+use crate::challenge::ChallengeType;
+use crate::flow::Operation;
+use crate::identifier::{Identifier, IdentifierError};
+use crate::problem::{Problem, ProblemKind};
+
+/// Why a flow ended without its output.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The driver asked for the end with [`Input::Cancel`](crate::Input::Cancel).
+    #[error("cancelled")]
+    Cancelled,
+    /// The caller asked for something that can't be right.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    /// The CA refused.
+    #[error(transparent)]
+    Problem(Box<Refusal>),
+    /// The CA broke the RFC.
+    #[error(transparent)]
+    Protocol(Box<ProtocolError>),
+    /// A key could not sign.
+    #[error("signing failed")]
+    Sign(#[source] SignError),
+    /// A challenge response could not be put in place.
+    #[error("the {kind} response for {identifier} could not be put in place")]
+    Solver {
+        /// The name to prove control of.
+        identifier: Identifier,
+        /// How.
+        kind: ChallengeType,
+        /// The solver's reason.
+        #[source]
+        source: SolverError,
+    },
+    /// A checkpoint could not be made durable.
+    #[error("progress could not be saved")]
+    Store(#[source] StoreError),
+    /// The CA could not be reached, or what it sent could not be received.
+    #[error("{operation} got no response")]
+    Transport {
+        /// What the request was for.
+        operation: Operation,
+        /// The transport's reason.
+        #[source]
+        source: TransportError,
+    },
+    /// The CA is not done, and the flow waits no longer. Its checkpoint stays good.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
+}
+
+impl Error {
+    /// Tells whether the same operation may succeed later without anybody's help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Cancelled | Self::Unfinished(_) => true,
+            Self::Misuse(_) | Self::Protocol(_) => false,
+            Self::Problem(refusal) => refusal.is_temporary(),
+            Self::Sign(error) => error.is_temporary,
+            Self::Solver { source, .. } => source.is_temporary,
+            Self::Store(error) => error.is_temporary,
+            Self::Transport { source, .. } => source.is_temporary(),
+        }
+    }
+
+    /// How long the CA wants to be left alone with this request.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Problem(refusal) => refusal.retry_after,
+            Self::Unfinished(unfinished) => Some(unfinished.retry_after),
+            Self::Cancelled
+            | Self::Misuse(_)
+            | Self::Protocol(_)
+            | Self::Sign(_)
+            | Self::Solver { .. }
+            | Self::Store(_)
+            | Self::Transport { .. } => None,
+        }
+    }
+
+    /// The CA's refusal, where that is the error.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Problem(refusal) => Some(refusal),
+            Self::Cancelled
+            | Self::Misuse(_)
+            | Self::Protocol(_)
+            | Self::Sign(_)
+            | Self::Solver { .. }
+            | Self::Store(_)
+            | Self::Transport { .. }
+            | Self::Unfinished(_) => None,
+        }
+    }
+
+    pub(crate) fn protocol(operation: Operation, violation: Violation) -> Self {
+        Self::Protocol(Box::new(ProtocolError { operation, violation, excerpt: String::new() }))
+    }
+
+    pub(crate) fn is_kind(&self, kind: &ProblemKind) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.problem.kind == *kind)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Problem(Box::new(refusal))
+    }
+}
+
+/// A refusal of the CA: its problem document, and what it was about.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// What was asked for.
+    pub operation: Operation,
+    /// The whole problem document.
+    pub problem: Problem,
+    /// How long to leave this request alone.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-6.6>
+    pub retry_after: Option<Duration>,
+    /// The URLs of the `Link: rel="help"` headers.
+    pub help: Vec<String>,
+    /// The name that was refused, where it is about one.
+    pub identifier: Option<Identifier>,
+    /// The challenge that failed, where it is about one.
+    pub challenge: Option<ChallengeType>,
+    /// The refusals of the order's other names.
+    pub others: Vec<Self>,
+}
+
+impl Refusal {
+    pub(crate) fn new(operation: Operation, problem: Problem) -> Self {
+        Self {
+            operation,
+            problem,
+            retry_after: None,
+            help: Vec::new(),
+            identifier: None,
+            challenge: None,
+            others: Vec::new(),
+        }
+    }
+
+    /// Tells whether the same request may succeed later without anybody's help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match &self.problem.kind {
+            ProblemKind::BadNonce | ProblemKind::RateLimited | ProblemKind::ServerInternal => true,
+            ProblemKind::Other(_) => self.problem.status.is_some_and(|status| status == 429 || status >= 500),
+            _ => self.problem.status.is_some_and(|status| status >= 500),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.identifier, &self.challenge) {
+            (Some(identifier), Some(challenge)) => write!(f, "{challenge} for {identifier} failed")?,
+            (Some(identifier), None) => write!(f, "the authorization of {identifier} failed")?,
+            (None, _) => write!(f, "the CA refused {}", self.operation)?,
+        }
+        write!(f, ": {}", self.problem)?;
+        for other in &self.others {
+            write!(f, "; {other}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Refusal {}
+
+/// A response that breaks the RFC.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the CA broke the protocol in its response to {operation}: {violation}")]
+#[non_exhaustive]
+pub struct ProtocolError {
+    /// What the request was for.
+    pub operation: Operation,
+    /// What was wrong.
+    pub violation: Violation,
+    /// The start of the body, where it helps.
+    pub excerpt: String,
+}
+
+/// How a response broke the RFC.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// The order has no authorization for a name, or one without a challenge that is known.
+    #[error("no authorization for {0}")]
+    AuthorizationMissing(Identifier),
+    /// The chain has something other than certificates, or none.
+    #[error("the certificate chain is not strict PEM: {0}")]
+    Chain(&'static str),
+    /// The certificate is for other names than the order.
+    #[error("the certificate is for {got}, not for {wanted}")]
+    CertificateNames {
+        /// The names of the order.
+        wanted: String,
+        /// The names of the certificate.
+        got: String,
+    },
+    /// The certificate is for another key than the CSR.
+    #[error("the certificate is for another key than the request")]
+    CertificateKey,
+    /// A header is missing.
+    #[error("the header {0} is missing")]
+    Header(&'static str),
+    /// A member is missing or of the wrong type.
+    #[error("the member '{0}' is missing or of the wrong type")]
+    Member(&'static str),
+    /// The body is not JSON.
+    #[error("the body is not JSON")]
+    NotJson,
+    /// A redirect where none may be, or one too many.
+    #[error("an unexpected redirect")]
+    Redirect,
+    /// A status of a resource that makes no sense here.
+    #[error("the status '{0}' makes no sense here")]
+    Status(String),
+    /// A URL that is not absolute or not https.
+    #[error("'{0}' is not an absolute https URL")]
+    Url(String),
+}
+
+/// Something that the caller asked for and that can't be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The certificate's key is the account's key (RFC 8555, section 11.1).
+    #[error("the certificate's key is the account's key")]
+    AccountKeyInCsr,
+    /// The CSR can't be read.
+    #[error("the certificate signing request can't be read")]
+    Csr,
+    /// The CSR names other identifiers than the order.
+    #[error("the certificate signing request is for {got}, the order for {wanted}")]
+    CsrNames {
+        /// The names of the order.
+        wanted: String,
+        /// The names of the CSR.
+        got: String,
+    },
+    /// The driver answered a step with an input of another kind.
+    #[error("the driver gave an input that does not fit the last step")]
+    Input,
+    /// A name can't be certified.
+    #[error("'{name}' can't be certified")]
+    Identifier {
+        /// The name.
+        name: String,
+        /// Why.
+        #[source]
+        source: IdentifierError,
+    },
+    /// The session has no account, and the operation needs one.
+    #[error("the session has no account")]
+    NoAccount,
+    /// None of the solver's challenge types is offered for a name.
+    #[error("for {identifier} the CA offers {offered}, and none of these is set up")]
+    NoChallenge {
+        /// The name.
+        identifier: Identifier,
+        /// What the CA offers.
+        offered: String,
+    },
+    /// The CA has no such operation.
+    #[error("the CA does not offer {0}")]
+    NotOffered(Operation),
+    /// The CA asks for agreement to its terms of service.
+    #[error("the CA's terms of service have to be agreed to: {0}")]
+    TermsNotAgreed(String),
+    /// More names than [`limits::MAX_IDENTIFIERS`](crate::limits::MAX_IDENTIFIERS), or none.
+    #[error("an order has {0} names")]
+    TooManyNames(usize),
+    /// The URL of the directory is not https.
+    #[error("'{0}' is not an absolute https URL")]
+    Url(String),
+}
+
+/// The CA is not done yet, and asks for more patience than a flow has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} is not finished; the next look is due in {} s", retry_after.as_secs())]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// What was waited for.
+    pub operation: Operation,
+    /// When to look again.
+    pub retry_after: Duration,
+}
+
+/// An exchange without a response.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.text())]
+#[non_exhaustive]
+pub struct TransportError {
+    /// Whether the request may have reached the CA.
+    pub delivery: Delivery,
+    /// What went wrong.
+    pub kind: TransportErrorKind,
+    /// The cause, from the transport's library.
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Whether a request that got no response may have reached the CA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It can't have; it may be sent again.
+    NotSent,
+    /// It may have been carried out; only a look at the resource tells.
+    Unknown,
+}
+
+/// What kept an exchange from getting a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// The body is larger than the exchange allows.
+    BodyTooLarge,
+    /// The connection could not be made: refused, unreachable.
+    Connect,
+    /// The connection broke, or the response was not HTTP.
+    Io,
+    /// The proxy refused.
+    Proxy,
+    /// The host name was not found.
+    Resolve,
+    /// The time limit of the exchange ran out.
+    Timeout,
+    /// TLS failed.
+    Tls,
+    /// The CA's HTTPS certificate is not trusted.
+    Untrusted,
+}
+
+impl TransportError {
+    /// Puts an error together.
+    #[must_use]
+    pub fn new(
+        delivery: Delivery,
+        kind: TransportErrorKind,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self { delivery, kind, source: Some(source.into()) }
+    }
+
+    /// Tells whether a later try may fare better. A certificate that is not trusted stays so.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self.kind {
+            TransportErrorKind::BodyTooLarge | TransportErrorKind::Untrusted => false,
+            TransportErrorKind::Connect
+            | TransportErrorKind::Io
+            | TransportErrorKind::Proxy
+            | TransportErrorKind::Resolve
+            | TransportErrorKind::Timeout
+            | TransportErrorKind::Tls => true,
+        }
+    }
+
+    fn text(&self) -> &'static str {
+        match self.kind {
+            TransportErrorKind::BodyTooLarge => "the response is larger than allowed",
+            TransportErrorKind::Connect => "the connection could not be made",
+            TransportErrorKind::Io => "the connection broke",
+            TransportErrorKind::Proxy => "the proxy refused",
+            TransportErrorKind::Resolve => "the host name was not found",
+            TransportErrorKind::Timeout => "no response in time",
+            TransportErrorKind::Tls => "the TLS connection failed",
+            TransportErrorKind::Untrusted => "the HTTPS certificate of the CA is not trusted",
+        }
+    }
+}
+
+macro_rules! driver_error {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name {
+            source: Box<dyn StdError + Send + Sync>,
+            is_temporary: bool,
+        }
+
+        impl $name {
+            /// Wraps a cause that may go away without anybody's help.
+            #[must_use]
+            pub fn temporary(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+                Self { source: source.into(), is_temporary: true }
+            }
+
+            /// Wraps a cause that stays until somebody does something.
+            #[must_use]
+            pub fn permanent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+                Self { source: source.into(), is_temporary: false }
+            }
+
+            /// Tells whether a later try may fare better.
+            #[must_use]
+            pub fn is_temporary(&self) -> bool {
+                self.is_temporary
+            }
+
+            /// The cause, for a look at its type.
+            #[must_use]
+            pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
+                &*self.source
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.source, f)
+            }
+        }
+
+        impl StdError for $name {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                self.source.source()
+            }
+        }
+    };
+}
+
+driver_error! {
+    /// A key outside this process, or its token, failed.
+    SignError
+}
+driver_error! {
+    /// A response could not be put in place or taken away.
+    SolverError
+}
+driver_error! {
+    /// A checkpoint could not be made durable.
+    StoreError
+}

@@ -1,0 +1,16 @@
+//! Reading JSON as CAs really send it: a member that is absent, `null` or of another type is
+//! absent.
+
+use serde_json::Value;
+
+pub(crate) fn string<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
+    value.get(member).and_then(Value::as_str)
+}
+
+pub(crate) fn array<'a>(value: &'a Value, member: &str) -> &'a [Value] {
+    value.get(member).and_then(Value::as_array).map_or(&[], |items| items.as_slice())
+}
+
+pub(crate) fn boolean(value: &Value, member: &str) -> bool {
+    value.get(member).and_then(Value::as_bool).unwrap_or(false)
+}
