@@ -1,0 +1,157 @@
+//! The programs of other people that the tests run against.
+
+use std::env;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Makes sure that every peer is there: installs what is missing, or says how to.
+pub(crate) fn require(install: bool) -> Result<(), Box<dyn Error>> {
+    let missing = missing(&directories());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for peer in &missing {
+        println!(
+            "missing: {} ({}), from the Debian package {}",
+            peer.program, peer.purpose, peer.package
+        );
+    }
+    if !install {
+        return Err(advice(&missing).into());
+    }
+    let directories = directories();
+    let privilege = privilege(&directories)?;
+    apt_get(privilege, &["update"])?;
+    let mut arguments = vec!["install", "-y"];
+    arguments.extend(packages(&missing));
+    apt_get(privilege, &arguments)?;
+    match self::missing(&directories).as_slice() {
+        [] => Ok(()),
+        [still, ..] => Err(format!(
+            "{} is installed, but there is no {} in PATH",
+            still.package, still.program
+        )
+        .into()),
+    }
+}
+
+/// A program that some tests need.
+struct Peer {
+    program: &'static str,
+    package: &'static str,
+    purpose: &'static str,
+}
+
+fn missing(directories: &[PathBuf]) -> Vec<&'static Peer> {
+    PEERS
+        .iter()
+        .filter(|peer| !is_in(directories, peer.program))
+        .collect()
+}
+
+fn packages(peers: &[&Peer]) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = peers.iter().map(|peer| peer.package).collect();
+    packages.dedup();
+    packages
+}
+
+fn advice(missing: &[&Peer]) -> String {
+    let packages = packages(missing).join(" ");
+    format!(
+        "the tests need programs that are not here; install them, or run again with --install\n\n    apt-get install -y {packages}\n"
+    )
+}
+
+/// Where programs are; servers are often outside an ordinary user's PATH.
+fn directories() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .collect()
+}
+
+fn is_in(directories: &[PathBuf], program: &str) -> bool {
+    directories
+        .iter()
+        .any(|directory| directory.join(program).is_file())
+}
+
+/// The command to put before `apt-get`, if any.
+fn privilege(directories: &[PathBuf]) -> Result<Option<&'static str>, Box<dyn Error>> {
+    if !is_in(directories, "apt-get") {
+        return Err("there is no apt-get here; install the programs above by hand".into());
+    }
+    let id = Command::new("id").arg("-u").output()?;
+    match (id.stdout.as_slice() == b"0\n", is_in(directories, "sudo")) {
+        (true, _) => Ok(None),
+        (false, true) => Ok(Some("sudo")),
+        (false, false) => Err("only root can install packages, and there is no sudo".into()),
+    }
+}
+
+fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    let line: Vec<&str> = privilege
+        .into_iter()
+        .chain(QUIET)
+        .chain(arguments.iter().copied())
+        .collect();
+    println!("{}", line.join(" "));
+    let status = Command::new(line[0])
+        .args(&line[1..])
+        .stdin(Stdio::null())
+        .status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("{}: {status}", line.join(" ")).into()),
+    }
+}
+
+/// `env` after `sudo`, which clears the environment.
+const QUIET: [&str; 4] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
+
+const PEERS: [Peer; 5] = [
+    Peer {
+        program: "lego",
+        package: "lego",
+        purpose: "a client of other people's, for the test CA",
+    },
+    Peer {
+        program: "nginx",
+        package: "nginx",
+        purpose: "a server that takes what the command publishes",
+    },
+    Peer {
+        program: "openssl",
+        package: "openssl",
+        purpose: "a second opinion on keys, CSRs and certificates",
+    },
+    Peer {
+        program: "pebble",
+        package: "pebble",
+        purpose: "a CA of other people's, for the library and the command",
+    },
+    Peer {
+        program: "valgrind",
+        package: "valgrind",
+        purpose: "counts the instructions of the benchmarks",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_are_nowhere_are_missing() {
+        let nowhere = [PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
+        assert_eq!(missing(&nowhere).len(), PEERS.len());
+        assert!(is_in(&nowhere, "Cargo.toml"));
+        assert!(!is_in(&nowhere, "src"));
+    }
+
+    #[test]
+    fn advice_can_be_pasted() {
+        assert!(advice(&[&PEERS[0], &PEERS[3]]).contains("\n    apt-get install -y lego pebble\n"));
+    }
+}
