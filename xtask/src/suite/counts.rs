@@ -14,19 +14,16 @@ impl Counts {
     }
 
     /// Adds what a line reports if it is a runner's summary: nextest's (`Summary [ 1.0s] 3 tests run: …`) or
-    /// libtest's (`test result: ok. …`).
+    /// libtest's (`test result: ok. …`). An indented one of libtest is the output of a test that nextest ran.
     pub(crate) fn read(&mut self, line: &str) {
-        let line = line.trim_start();
-        let summary = if line.starts_with("Summary [") {
-            line.split_once(" run: ")
-        } else {
-            None
+        let of_nextest = line.trim_start().strip_prefix("Summary [");
+        let of_libtest = line.strip_prefix("test result: ");
+        let list = match (of_nextest, of_libtest) {
+            (Some(rest), _) => rest.split_once(" run: "),
+            (None, Some(rest)) => rest.split_once(". "),
+            (None, None) => None,
         };
-        let Some((_, list)) =
-            summary.or_else(|| line.strip_prefix("test result:")?.split_once(". "))
-        else {
-            return;
-        };
+        let Some((_, list)) = list else { return };
         for part in list.split([',', ';']) {
             let Some((number, what)) = part.trim().split_once(' ') else {
                 continue;
@@ -77,6 +74,10 @@ mod tests {
 
     #[test]
     fn other_lines_are_not() {
+        assert_eq!(
+            read("    test result: FAILED. 0 passed; 1 failed"),
+            "0 passed, 0 failed"
+        );
         assert_eq!(read("error: 3 passed, 1 failed"), "0 passed, 0 failed");
     }
 }

@@ -22,10 +22,20 @@ pub(crate) fn require(install: bool) -> Result<(), Box<dyn Error>> {
     }
     let directories = directories();
     let privilege = privilege(&directories)?;
-    apt_get(privilege, &["update"])?;
-    let mut arguments = vec!["install", "-y"];
-    arguments.extend(packages(&missing));
-    apt_get(privilege, &arguments)?;
+    if !apt_get(privilege, &["update"])? {
+        println!("apt-get update failed; the package lists that are here may do");
+    }
+    let install: Vec<&str> = ["install", "-y"]
+        .into_iter()
+        .chain(packages(&missing))
+        .collect();
+    if !apt_get(privilege, &install)? {
+        return Err(format!(
+            "apt-get could not install {}",
+            packages(&missing).join(", ")
+        )
+        .into());
+    }
     match self::missing(&directories).as_slice() {
         [] => Ok(()),
         [still, ..] => Err(format!(
@@ -50,10 +60,8 @@ fn missing(directories: &[PathBuf]) -> Vec<&'static Peer> {
         .collect()
 }
 
-fn packages(peers: &[&Peer]) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = peers.iter().map(|peer| peer.package).collect();
-    packages.dedup();
-    packages
+fn packages<'a>(peers: &[&'a Peer]) -> Vec<&'a str> {
+    peers.iter().map(|peer| peer.package).collect()
 }
 
 fn advice(missing: &[&Peer]) -> String {
@@ -90,21 +98,18 @@ fn privilege(directories: &[PathBuf]) -> Result<Option<&'static str>, Box<dyn Er
     }
 }
 
-fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
     let line: Vec<&str> = privilege
         .into_iter()
         .chain(QUIET)
         .chain(arguments.iter().copied())
         .collect();
     println!("{}", line.join(" "));
-    let status = Command::new(line[0])
+    Ok(Command::new(line[0])
         .args(&line[1..])
         .stdin(Stdio::null())
-        .status()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("{}: {status}", line.join(" ")).into()),
-    }
+        .status()?
+        .success())
 }
 
 /// `env` after `sudo`, which clears the environment.
