@@ -6,11 +6,7 @@
 //!
 //! Nothing here is published, and no crate depends on it.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a task talks to the person who runs it"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the person who runs it")]
 
 use std::env;
 use std::error::Error;
@@ -45,9 +41,7 @@ fn dispatch(arguments: &[String]) -> Result<bool, Box<dyn Error>> {
 /// The workspace's directory: the one above this crate's.
 fn root() -> Result<PathBuf, Box<dyn Error>> {
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    Ok(parent
-        .ok_or("xtask is not inside a workspace")?
-        .to_path_buf())
+    Ok(parent.ok_or("xtask is not inside a workspace")?.to_path_buf())
 }
 
 const USAGE: &str = "usage: cargo xtask tidy | cargo xtask test [--install] [-- RUNNER-ARGS]";

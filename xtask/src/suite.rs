@@ -31,10 +31,7 @@ impl Options {
             Some(argument) => {
                 Err(format!("unknown argument {argument}; runner arguments come after --").into())
             }
-            None => Ok(Self {
-                install: !ours.is_empty(),
-                runner: runner.to_vec(),
-            }),
+            None => Ok(Self { install: !ours.is_empty(), runner: runner.to_vec() }),
         }
     }
 }
@@ -58,11 +55,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, Box<dyn Error>
 
     println!();
     for (name, passed, time) in &results {
-        println!(
-            "{name:<10} {:>7.1} s  {}",
-            time.as_secs_f64(),
-            if *passed { "ok" } else { "FAILED" }
-        );
+        println!("{name:<10} {:>7.1} s  {}", time.as_secs_f64(), if *passed { "ok" } else { "FAILED" });
     }
     println!("{counts}");
     Ok(results.iter().all(|(_, passed, _)| *passed))
@@ -73,33 +66,15 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Option<Options> {
-        Options::parse(
-            &arguments
-                .iter()
-                .map(|argument| (*argument).to_owned())
-                .collect::<Vec<_>>(),
-        )
-        .ok()
+        Options::parse(&arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>()).ok()
     }
 
     #[test]
     fn runner_arguments_come_after_two_dashes() {
         assert_eq!(parse(&[]), Some(Options::default()));
         let runner = vec!["--install".to_owned()];
-        assert_eq!(
-            parse(&["--", "--install"]),
-            Some(Options {
-                install: false,
-                runner
-            })
-        );
-        assert_eq!(
-            parse(&["--install", "--"]),
-            Some(Options {
-                install: true,
-                runner: Vec::new()
-            })
-        );
+        assert_eq!(parse(&["--", "--install"]), Some(Options { install: false, runner }));
+        assert_eq!(parse(&["--install", "--"]), Some(Options { install: true, runner: Vec::new() }));
         assert_eq!(parse(&["nonce"]), None);
     }
 }

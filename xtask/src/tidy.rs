@@ -27,11 +27,7 @@ pub(crate) fn run(root: &Path) -> Result<bool, Box<dyn Error>> {
     for problem in &problems {
         println!("{problem}");
     }
-    println!(
-        "tidy: {}, {}",
-        size::summary(&workspace),
-        edges::summary(&workspace)
-    );
+    println!("tidy: {}, {}", size::summary(&workspace), edges::summary(&workspace));
     match problems.len() {
         0 => println!("tidy: nothing to complain about"),
         count => println!("tidy: {count} to mend"),
@@ -55,12 +51,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// A violation at a line of a file.
     fn at(file: &str, line: usize, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            what: what.into(),
-            remedy: remedy.into(),
-        }
+        Self { file: file.to_owned(), line, what: what.into(), remedy: remedy.into() }
     }
 
     /// A violation of a file as a whole.
@@ -105,9 +96,6 @@ mod tests {
     fn problem_names_file_line_and_remedy() {
         let problem = Problem::at("a.rs", 3, "too long", "split it");
         assert_eq!(problem.to_string(), "a.rs:3: too long\n    split it");
-        assert_eq!(
-            Problem::of("a.rs", "too long", "split it").to_string(),
-            "a.rs: too long\n    split it"
-        );
+        assert_eq!(Problem::of("a.rs", "too long", "split it").to_string(), "a.rs: too long\n    split it");
     }
 }

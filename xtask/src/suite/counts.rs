@@ -74,10 +74,7 @@ mod tests {
 
     #[test]
     fn other_lines_are_not() {
-        assert_eq!(
-            read("    test result: FAILED. 0 passed; 1 failed"),
-            "0 passed, 0 failed"
-        );
+        assert_eq!(read("    test result: FAILED. 0 passed; 1 failed"), "0 passed, 0 failed");
         assert_eq!(read("error: 3 passed, 1 failed"), "0 passed, 0 failed");
     }
 }

@@ -12,10 +12,7 @@ pub(crate) fn require(install: bool) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     for peer in &missing {
-        println!(
-            "missing: {} ({}), from the Debian package {}",
-            peer.program, peer.purpose, peer.package
-        );
+        println!("missing: {} ({}), from the Debian package {}", peer.program, peer.purpose, peer.package);
     }
     if !install {
         return Err(advice(&missing).into());
@@ -25,24 +22,15 @@ pub(crate) fn require(install: bool) -> Result<(), Box<dyn Error>> {
     if !apt_get(privilege, &["update"])? {
         println!("apt-get update failed; the package lists that are here may do");
     }
-    let install: Vec<&str> = ["install", "-y"]
-        .into_iter()
-        .chain(packages(&missing))
-        .collect();
+    let install: Vec<&str> = ["install", "-y"].into_iter().chain(packages(&missing)).collect();
     if !apt_get(privilege, &install)? {
-        return Err(format!(
-            "apt-get could not install {}",
-            packages(&missing).join(", ")
-        )
-        .into());
+        return Err(format!("apt-get could not install {}", packages(&missing).join(", ")).into());
     }
     match self::missing(&directories).as_slice() {
         [] => Ok(()),
-        [still, ..] => Err(format!(
-            "{} is installed, but there is no {} in PATH",
-            still.package, still.program
-        )
-        .into()),
+        [still, ..] => {
+            Err(format!("{} is installed, but there is no {} in PATH", still.package, still.program).into())
+        }
     }
 }
 
@@ -54,10 +42,7 @@ struct Peer {
 }
 
 fn missing(directories: &[PathBuf]) -> Vec<&'static Peer> {
-    PEERS
-        .iter()
-        .filter(|peer| !is_in(directories, peer.program))
-        .collect()
+    PEERS.iter().filter(|peer| !is_in(directories, peer.program)).collect()
 }
 
 fn packages<'a>(peers: &[&'a Peer]) -> Vec<&'a str> {
@@ -74,15 +59,11 @@ fn advice(missing: &[&Peer]) -> String {
 /// Where programs are; servers are often outside an ordinary user's PATH.
 fn directories() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin")])
-        .collect()
+    env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect()
 }
 
 fn is_in(directories: &[PathBuf], program: &str) -> bool {
-    directories
-        .iter()
-        .any(|directory| directory.join(program).is_file())
+    directories.iter().any(|directory| directory.join(program).is_file())
 }
 
 /// The command to put before `apt-get`, if any.
@@ -99,33 +80,17 @@ fn privilege(directories: &[PathBuf]) -> Result<Option<&'static str>, Box<dyn Er
 }
 
 fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
-    let line: Vec<&str> = privilege
-        .into_iter()
-        .chain(QUIET)
-        .chain(arguments.iter().copied())
-        .collect();
+    let line: Vec<&str> = privilege.into_iter().chain(QUIET).chain(arguments.iter().copied()).collect();
     println!("{}", line.join(" "));
-    Ok(Command::new(line[0])
-        .args(&line[1..])
-        .stdin(Stdio::null())
-        .status()?
-        .success())
+    Ok(Command::new(line[0]).args(&line[1..]).stdin(Stdio::null()).status()?.success())
 }
 
 /// `env` after `sudo`, which clears the environment.
 const QUIET: [&str; 4] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
 
 const PEERS: [Peer; 5] = [
-    Peer {
-        program: "lego",
-        package: "lego",
-        purpose: "a client of other people's, for the test CA",
-    },
-    Peer {
-        program: "nginx",
-        package: "nginx",
-        purpose: "a server that takes what the command publishes",
-    },
+    Peer { program: "lego", package: "lego", purpose: "a client of other people's, for the test CA" },
+    Peer { program: "nginx", package: "nginx", purpose: "a server that takes what the command publishes" },
     Peer {
         program: "openssl",
         package: "openssl",
@@ -136,11 +101,7 @@ const PEERS: [Peer; 5] = [
         package: "pebble",
         purpose: "a CA of other people's, for the library and the command",
     },
-    Peer {
-        program: "valgrind",
-        package: "valgrind",
-        purpose: "counts the instructions of the benchmarks",
-    },
+    Peer { program: "valgrind", package: "valgrind", purpose: "counts the instructions of the benchmarks" },
 ];
 
 #[cfg(test)]

@@ -16,11 +16,7 @@ pub(crate) struct Phase {
 
 impl Phase {
     fn new(name: &'static str, arguments: &str) -> Self {
-        Self {
-            name,
-            arguments: arguments.split_whitespace().map(str::to_owned).collect(),
-            environment: &[],
-        }
+        Self { name, arguments: arguments.split_whitespace().map(str::to_owned).collect(), environment: &[] }
     }
 }
 
@@ -29,27 +25,15 @@ impl Phase {
 pub(crate) fn all(cargo: &Cargo, runner: &[String]) -> Vec<Phase> {
     let mut tests = match cargo.has_nextest() {
         true => Phase::new("test", "nextest run --workspace --locked --no-fail-fast"),
-        false => Phase::new(
-            "test",
-            "test --workspace --locked --no-fail-fast --tests --examples",
-        ),
+        false => Phase::new("test", "test --workspace --locked --no-fail-fast --tests --examples"),
     };
     tests.arguments.extend_from_slice(runner);
-    let documentation = Phase {
-        environment: &[("RUSTDOCFLAGS", "-D warnings")],
-        ..Phase::new("doc", DOC)
-    };
+    let documentation = Phase { environment: &[("RUSTDOCFLAGS", "-D warnings")], ..Phase::new("doc", DOC) };
     vec![
         Phase::new("fmt", "fmt --all --check"),
-        Phase::new(
-            "clippy",
-            "clippy --workspace --all-targets --locked -- -D warnings",
-        ),
+        Phase::new("clippy", "clippy --workspace --all-targets --locked -- -D warnings"),
         tests,
-        Phase::new(
-            "doc tests",
-            "test --doc --workspace --locked --no-fail-fast",
-        ),
+        Phase::new("doc tests", "test --doc --workspace --locked --no-fail-fast"),
         documentation,
     ]
 }
@@ -71,14 +55,8 @@ impl Cargo {
     /// Runs a phase, shows what it prints, and adds up the tests it counts.
     pub(crate) fn run(&self, phase: &Phase, counts: &mut Counts) -> Result<bool, Box<dyn Error>> {
         let mut command = self.command();
-        command
-            .args(&phase.arguments)
-            .envs(phase.environment.iter().copied());
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        command.args(&phase.arguments).envs(phase.environment.iter().copied());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or("no output to read")?;
         let err = child.stderr.take().ok_or("no output to read")?;
         let (of_out, of_err) = thread::scope(|scope| {
@@ -133,14 +111,7 @@ mod tests {
     fn every_phase_that_resolves_is_locked() {
         let phases = all(&Cargo::new(Path::new(".")), &["nonce".to_owned()]);
         for phase in phases.iter().filter(|phase| phase.name != "fmt") {
-            assert!(
-                phase
-                    .arguments
-                    .iter()
-                    .any(|argument| argument == "--locked"),
-                "{}",
-                phase.name
-            );
+            assert!(phase.arguments.iter().any(|argument| argument == "--locked"), "{}", phase.name);
         }
         assert_eq!(phases[2].arguments.last().unwrap(), "nonce");
     }
@@ -148,11 +119,8 @@ mod tests {
     #[test]
     fn lines_are_shown_and_counted() {
         let mut shown = Vec::new();
-        let counts = show(
-            "a\ntest result: ok. 3 passed; 0 failed; 0 ignored\n".as_bytes(),
-            &mut shown,
-        )
-        .unwrap();
+        let counts =
+            show("a\ntest result: ok. 3 passed; 0 failed; 0 ignored\n".as_bytes(), &mut shown).unwrap();
         assert!(shown.starts_with(b"a\ntest result"));
         assert_eq!(counts.to_string(), "3 passed, 0 failed");
     }

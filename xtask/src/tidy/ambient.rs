@@ -6,25 +6,14 @@ use super::tokens::{self, Found};
 use super::workspace::Workspace;
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
-    workspace
-        .sources
-        .iter()
-        .filter(|source| source.is_product())
-        .flat_map(of_source)
-        .collect()
+    workspace.sources.iter().filter(|source| source.is_product()).flat_map(of_source).collect()
 }
 
 fn of_source(source: &Source) -> Vec<Problem> {
     let found = tokens::paths(&source.product);
-    let rules = RULES.iter().filter(|rule| {
-        !rule
-            .allowed
-            .iter()
-            .any(|prefix| source.path.starts_with(prefix))
-    });
-    rules
-        .flat_map(|rule| rule.broken_by(&source.path, &found))
-        .collect()
+    let rules =
+        RULES.iter().filter(|rule| !rule.allowed.iter().any(|prefix| source.path.starts_with(prefix)));
+    rules.flat_map(|rule| rule.broken_by(&source.path, &found)).collect()
 }
 
 /// Names that only files with these beginnings may use.
@@ -41,20 +30,14 @@ impl Rule {
         let broken = found.iter().filter(breaks);
         broken
             .map(|found| {
-                Problem::at(
-                    path,
-                    found.line,
-                    format!("{} by {}", self.what, found.name),
-                    self.remedy,
-                )
+                Problem::at(path, found.line, format!("{} by {}", self.what, found.name), self.remedy)
             })
             .collect()
     }
 }
 
 fn is_within(path: &str, module: &str) -> bool {
-    path.strip_prefix(module)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 const RULES: [Rule; 2] = [
@@ -110,37 +93,13 @@ mod tests {
 
     #[test]
     fn environment_is_read_by_the_command() {
-        assert_eq!(
-            count(
-                "crates/acme-store/src/a.rs",
-                "fn a() { std::env::var(\"A\"); }"
-            ),
-            1
-        );
-        assert_eq!(
-            count(
-                "crates/acme-cli/src/a.rs",
-                "fn a() { std::env::var(\"A\"); }"
-            ),
-            0
-        );
-        assert_eq!(
-            count(
-                "crates/acme-store/src/a.rs",
-                "fn a() { env!(\"A\"); std::environment::b() }"
-            ),
-            0
-        );
+        assert_eq!(count("crates/acme-store/src/a.rs", "fn a() { std::env::var(\"A\"); }"), 1);
+        assert_eq!(count("crates/acme-cli/src/a.rs", "fn a() { std::env::var(\"A\"); }"), 0);
+        assert_eq!(count("crates/acme-store/src/a.rs", "fn a() { env!(\"A\"); std::environment::b() }"), 0);
     }
 
     #[test]
     fn tests_may() {
-        assert_eq!(
-            count(
-                "crates/acme-http/src/a.rs",
-                "#[cfg(test)]\nmod tests { use std::fs; }"
-            ),
-            0
-        );
+        assert_eq!(count("crates/acme-http/src/a.rs", "#[cfg(test)]\nmod tests { use std::fs; }"), 0);
     }
 }

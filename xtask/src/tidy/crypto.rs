@@ -6,21 +6,16 @@ use super::Problem;
 use super::workspace::Workspace;
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
-    let others = workspace
-        .packages
-        .iter()
-        .filter(|package| !ALLOWED.contains(&package.name.as_str()));
+    let others = workspace.packages.iter().filter(|package| !ALLOWED.contains(&package.name.as_str()));
     others
         .flat_map(|package| {
-            let named = package.dependencies.iter().filter(|(to, kind)| {
-                *kind != DependencyKind::Development && CRYPTO.contains(&to.as_str())
-            });
+            let named = package
+                .dependencies
+                .iter()
+                .filter(|(to, kind)| *kind != DependencyKind::Development && CRYPTO.contains(&to.as_str()));
             named.map(|(to, _)| {
                 let what = format!("{} names the crypto library {to}", package.name);
-                let remedy = format!(
-                    "only {} do; ask acme-keys for what is needed",
-                    ALLOWED.join(" and ")
-                );
+                let remedy = format!("only {} do; ask acme-keys for what is needed", ALLOWED.join(" and "));
                 Problem::of(&package.manifest_path(), what, remedy)
             })
         })
@@ -29,14 +24,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
 
 const ALLOWED: [&str; 2] = ["acme-keys", "acme-testca"];
 
-const CRYPTO: [&str; 6] = [
-    "aws-lc-fips-sys",
-    "aws-lc-rs",
-    "aws-lc-sys",
-    "openssl",
-    "openssl-sys",
-    "ring",
-];
+const CRYPTO: [&str; 6] = ["aws-lc-fips-sys", "aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "ring"];
 
 #[cfg(test)]
 mod tests {
@@ -48,13 +36,7 @@ mod tests {
         let workspace = packages(vec![
             package("acme-keys", &[("aws-lc-rs", DependencyKind::Normal)]),
             package("acme-testca", &[("aws-lc-rs", DependencyKind::Normal)]),
-            package(
-                "acme-lib",
-                &[
-                    ("ring", DependencyKind::Development),
-                    ("rustls", DependencyKind::Normal),
-                ],
-            ),
+            package("acme-lib", &[("ring", DependencyKind::Development), ("rustls", DependencyKind::Normal)]),
             package("acme-http", &[("ring", DependencyKind::Normal)]),
         ]);
         let found = check(&workspace);

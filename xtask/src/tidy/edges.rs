@@ -11,11 +11,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
 
 /// The edges between our crates, counted.
 pub(crate) fn summary(workspace: &Workspace) -> String {
-    let count: usize = workspace
-        .packages
-        .iter()
-        .map(|package| ours(package).count())
-        .sum();
+    let count: usize = workspace.packages.iter().map(|package| ours(package).count()).sum();
     format!("{count} edges between {} crates", workspace.packages.len())
 }
 
@@ -25,21 +21,15 @@ fn of_package(package: &Package) -> Vec<Problem> {
     }
     let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == package.name) else {
         let what = format!("{} has no row in the table of edges", package.name);
-        return vec![Problem::of(
-            &package.manifest_path(),
-            what,
-            "add one to xtask/src/tidy/edges.rs",
-        )];
+        return vec![Problem::of(&package.manifest_path(), what, "add one to xtask/src/tidy/edges.rs")];
     };
-    let forbidden = ours(package)
-        .filter(|(to, kind)| !allowed.contains(&to.as_str()) && !is_test_ca(package, to, *kind));
+    let forbidden =
+        ours(package).filter(|(to, kind)| !allowed.contains(&to.as_str()) && !is_test_ca(package, to, *kind));
     forbidden
         .map(|(to, _)| {
             let what = format!("{} must not depend on {to}", package.name);
-            let remedy = format!(
-                "it may depend on [{}]; move the code, or turn the edge round",
-                allowed.join(", ")
-            );
+            let remedy =
+                format!("it may depend on [{}]; move the code, or turn the edge round", allowed.join(", "));
             Problem::of(&package.manifest_path(), what, remedy)
         })
         .collect()
@@ -70,23 +60,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("acme-http", &["acme-proto"]),
     ("acme-solver", &["acme-proto", "acme-keys", "acme-http"]),
     ("acme-store", &["acme-proto"]),
-    (
-        "acme-lib",
-        &["acme-proto", "acme-keys", "acme-http", "acme-solver"],
-    ),
+    ("acme-lib", &["acme-proto", "acme-keys", "acme-http", "acme-solver"]),
     (TEST_CA, &[]),
-    (
-        "acme-cli",
-        &[
-            "acme-proto",
-            "acme-keys",
-            "acme-http",
-            "acme-solver",
-            "acme-store",
-            "acme-lib",
-            TEST_CA,
-        ],
-    ),
+    ("acme-cli", &["acme-proto", "acme-keys", "acme-http", "acme-solver", "acme-store", "acme-lib", TEST_CA]),
 ];
 
 #[cfg(test)]
@@ -103,76 +79,36 @@ mod tests {
     fn edge_against_the_table_is_found() {
         let found = problems(
             "acme-proto",
-            &[
-                ("acme-keys", DependencyKind::Normal),
-                ("http", DependencyKind::Normal),
-            ],
+            &[("acme-keys", DependencyKind::Normal), ("http", DependencyKind::Normal)],
         );
         assert_eq!(found, ["acme-proto must not depend on acme-keys"]);
-        assert_eq!(
-            problems("acme-store", &[("acme-lib", DependencyKind::Build)]).len(),
-            1
-        );
-        assert_eq!(
-            problems("acme-keys", &[("acme-proto", DependencyKind::Normal)]).len(),
-            0
-        );
+        assert_eq!(problems("acme-store", &[("acme-lib", DependencyKind::Build)]).len(), 1);
+        assert_eq!(problems("acme-keys", &[("acme-proto", DependencyKind::Normal)]).len(), 0);
     }
 
     #[test]
     fn only_the_command_and_tests_depend_on_the_test_ca() {
-        assert_eq!(
-            problems("acme-lib", &[(TEST_CA, DependencyKind::Normal)]).len(),
-            1
-        );
-        assert_eq!(
-            problems("acme-lib", &[(TEST_CA, DependencyKind::Development)]).len(),
-            0
-        );
-        assert_eq!(
-            problems("acme-cli", &[(TEST_CA, DependencyKind::Normal)]).len(),
-            0
-        );
+        assert_eq!(problems("acme-lib", &[(TEST_CA, DependencyKind::Normal)]).len(), 1);
+        assert_eq!(problems("acme-lib", &[(TEST_CA, DependencyKind::Development)]).len(), 0);
+        assert_eq!(problems("acme-cli", &[(TEST_CA, DependencyKind::Normal)]).len(), 0);
     }
 
     #[test]
     fn test_ca_shares_nothing_even_in_its_tests() {
-        assert_eq!(
-            problems(TEST_CA, &[("acme-proto", DependencyKind::Development)]).len(),
-            1
-        );
-        assert_eq!(
-            problems(
-                TEST_CA,
-                &[("acme-conformance", DependencyKind::Development)]
-            )
-            .len(),
-            1
-        );
+        assert_eq!(problems(TEST_CA, &[("acme-proto", DependencyKind::Development)]).len(), 1);
+        assert_eq!(problems(TEST_CA, &[("acme-conformance", DependencyKind::Development)]).len(), 1);
     }
 
     #[test]
     fn crate_without_a_row_is_found() {
-        assert_eq!(
-            problems("acme-new", &[]),
-            ["acme-new has no row in the table of edges"]
-        );
-        assert_eq!(
-            problems("xtask", &[("acme-store", DependencyKind::Normal)]).len(),
-            0
-        );
+        assert_eq!(problems("acme-new", &[]), ["acme-new has no row in the table of edges"]);
+        assert_eq!(problems("xtask", &[("acme-store", DependencyKind::Normal)]).len(), 0);
     }
 
     #[test]
     fn edges_are_counted() {
         let workspace = packages(vec![
-            package(
-                "acme-keys",
-                &[
-                    ("acme-proto", DependencyKind::Normal),
-                    ("der", DependencyKind::Normal),
-                ],
-            ),
+            package("acme-keys", &[("acme-proto", DependencyKind::Normal), ("der", DependencyKind::Normal)]),
             package("acme-proto", &[]),
         ]);
         assert_eq!(summary(&workspace), "1 edges between 2 crates");

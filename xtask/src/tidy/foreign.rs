@@ -37,26 +37,14 @@ mod tests {
     #[test]
     fn unwanted_crate_is_found_with_the_way_to_it() {
         let tree = "0acme-cli v0.1.0 (x)\n1http v1.0.0\n2bytes v1.0.0\n1rustls v0.23.0\n2ring v0.17.0\n\n0acme-lib v0.1.0\n";
-        let found = check(&Workspace {
-            tree: tree.to_owned(),
-            ..Workspace::default()
-        });
+        let found = check(&Workspace { tree: tree.to_owned(), ..Workspace::default() });
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            found[0].what,
-            "ring is built, because of acme-cli -> rustls -> ring"
-        );
+        assert_eq!(found[0].what, "ring is built, because of acme-cli -> rustls -> ring");
     }
 
     #[test]
     fn similar_names_are_no_matter() {
         let tree = "0acme-cli v0.1.0\n1ring-buffer v0.1.0\n1openssl-probe v0.1.0\n";
-        assert_eq!(
-            check(&Workspace {
-                tree: tree.to_owned(),
-                ..Workspace::default()
-            }),
-            []
-        );
+        assert_eq!(check(&Workspace { tree: tree.to_owned(), ..Workspace::default() }), []);
     }
 }

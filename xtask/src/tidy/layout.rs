@@ -12,10 +12,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
 }
 
 fn of_source(source: &Source) -> Vec<Problem> {
-    let mut modules = Modules {
-        path: &source.path,
-        problems: Vec::new(),
-    };
+    let mut modules = Modules { path: &source.path, problems: Vec::new() };
     modules.visit_file(&source.syntax);
     let mut problems = modules.problems;
     if source.path.ends_with("/mod.rs") {
@@ -27,12 +24,7 @@ fn of_source(source: &Source) -> Vec<Problem> {
     }
     if source.is_root() && !source.text.starts_with("//!") {
         let remedy = "start with `//!`: what the crate is, and what it is not";
-        problems.push(Problem::at(
-            &source.path,
-            1,
-            "the crate does not say what it is",
-            remedy,
-        ));
+        problems.push(Problem::at(&source.path, 1, "the crate does not say what it is", remedy));
     }
     problems
 }
@@ -48,20 +40,13 @@ impl<'ast> Visit<'ast> for Modules<'_> {
         if EMPTY.contains(&name.as_str()) {
             let what = format!("a module called `{name}` says nothing");
             let remedy = "name it after the thing of the domain that it holds";
-            self.problems.push(Problem::at(
-                self.path,
-                module.ident.span().start().line,
-                what,
-                remedy,
-            ));
+            self.problems.push(Problem::at(self.path, module.ident.span().start().line, what, remedy));
         }
         visit::visit_item_mod(self, module);
     }
 }
 
-const EMPTY: [&str; 7] = [
-    "common", "helper", "helpers", "misc", "types", "util", "utils",
-];
+const EMPTY: [&str; 7] = ["common", "helper", "helpers", "misc", "types", "util", "utils"];
 
 #[cfg(test)]
 mod tests {
@@ -78,10 +63,7 @@ mod tests {
 
     #[test]
     fn mod_rs_is_found() {
-        let workspace = sources(&[
-            ("crates/a/src/order/mod.rs", ""),
-            ("crates/a/src/order.rs", ""),
-        ]);
+        let workspace = sources(&[("crates/a/src/order/mod.rs", ""), ("crates/a/src/order.rs", "")]);
         assert_eq!(check(&workspace).len(), 1);
     }
 

@@ -48,28 +48,16 @@ mod tests {
 
     fn lines(text: &str) -> Vec<usize> {
         let texts = vec![("a.txt".to_owned(), text.replace('@', "/"))];
-        check(&Workspace {
-            texts,
-            ..Workspace::default()
-        })
-        .into_iter()
-        .map(|problem| problem.line)
-        .collect()
+        check(&Workspace { texts, ..Workspace::default() }).into_iter().map(|problem| problem.line).collect()
     }
 
     #[test]
     fn absolute_paths_are_found() {
-        assert_eq!(
-            lines("x\ncd @work@main\nHOME=@home@me\n\"@work\"\n"),
-            [2, 3, 4]
-        );
+        assert_eq!(lines("x\ncd @work@main\nHOME=@home@me\n\"@work\"\n"), [2, 3, 4]);
     }
 
     #[test]
     fn other_paths_are_no_matter() {
-        assert_eq!(
-            lines("https:@@host@home@x\nsrc@work\n@workers\n@homepage\n../work\n"),
-            [0; 0]
-        );
+        assert_eq!(lines("https:@@host@home@x\nsrc@work\n@workers\n@homepage\n../work\n"), [0; 0]);
     }
 }

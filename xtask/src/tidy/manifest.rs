@@ -4,31 +4,18 @@ use super::Problem;
 use super::workspace::Workspace;
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
-    let without = workspace
-        .packages
-        .iter()
-        .filter(|package| !inherits_lints(&package.manifest));
+    let without = workspace.packages.iter().filter(|package| !inherits_lints(&package.manifest));
     without
         .map(|package| {
             let remedy = "add a section `[lints]` with the line `workspace = true`";
-            Problem::of(
-                &package.manifest_path(),
-                "does not inherit the lints",
-                remedy,
-            )
+            Problem::of(&package.manifest_path(), "does not inherit the lints", remedy)
         })
         .collect()
 }
 
 fn inherits_lints(manifest: &str) -> bool {
-    let section = manifest
-        .lines()
-        .map(str::trim)
-        .skip_while(|line| *line != "[lints]")
-        .skip(1);
-    section
-        .take_while(|line| !line.starts_with('['))
-        .any(|line| line.replace(' ', "") == "workspace=true")
+    let section = manifest.lines().map(str::trim).skip_while(|line| *line != "[lints]").skip(1);
+    section.take_while(|line| !line.starts_with('[')).any(|line| line.replace(' ', "") == "workspace=true")
 }
 
 #[cfg(test)]
@@ -39,12 +26,9 @@ mod tests {
     #[test]
     fn crate_without_the_lints_is_found() {
         let mut bare = package("acme-b", &[]);
-        for manifest in [
-            "",
-            "[lints]\n",
-            "[package]\nedition.workspace = true\n",
-            "[dependencies]\nworkspace = true\n",
-        ] {
+        for manifest in
+            ["", "[lints]\n", "[package]\nedition.workspace = true\n", "[dependencies]\nworkspace = true\n"]
+        {
             bare.manifest = manifest.to_owned();
             let found = check(&packages(vec![package("acme-a", &[]), bare.clone()]));
             assert_eq!(found.len(), 1, "{manifest}");

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use syn::visit::{self, Visit};
-use syn::{
-    Block, ImplItemFn, Item, ItemFn, ItemImpl, ItemMod, ItemTrait, Signature, TraitItemFn, Type,
-};
+use syn::{Block, ImplItemFn, Item, ItemFn, ItemImpl, ItemMod, ItemTrait, Signature, TraitItemFn, Type};
 
 use super::Problem;
 use super::source::{Source, is_for_tests};
@@ -27,12 +25,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
         problems.extend(measure.judge(exceptions.remove(&measure.subject)));
     }
     for (subject, (line, _)) in exceptions {
-        problems.push(Problem::at(
-            RATCHET,
-            line,
-            format!("{subject} does not exist"),
-            "remove the line",
-        ));
+        problems.push(Problem::at(RATCHET, line, format!("{subject} does not exist"), "remove the line"));
     }
     problems
 }
@@ -41,20 +34,13 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
 pub(crate) fn summary(workspace: &Workspace) -> String {
     let measures = measures(workspace);
     let largest = |kind: Kind| {
-        measures
-            .iter()
-            .filter(|measure| measure.kind == kind)
-            .max_by_key(|measure| measure.lines)
+        measures.iter().filter(|measure| measure.kind == kind).max_by_key(|measure| measure.lines)
     };
     let describe = |measure: Option<&Measure>| match measure {
         Some(measure) => format!("{} ({} lines)", measure.subject, measure.lines),
         None => "none".to_owned(),
     };
-    format!(
-        "largest {}, largest {}",
-        describe(largest(Kind::File)),
-        describe(largest(Kind::Function))
-    )
+    format!("largest {}, largest {}", describe(largest(Kind::File)), describe(largest(Kind::Function)))
 }
 
 /// One line of the ratchet: `file PATH LINES` or `function PATH NAME LINES`.
@@ -62,12 +48,9 @@ fn exception(line: &str) -> Result<Option<(String, usize)>, String> {
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
     }
-    let parsed = line
-        .rsplit_once(' ')
-        .and_then(|(subject, lines)| Some((subject.to_owned(), lines.parse().ok()?)));
-    parsed
-        .map(Some)
-        .ok_or_else(|| "write `file PATH LINES` or `function PATH NAME LINES`".to_owned())
+    let parsed =
+        line.rsplit_once(' ').and_then(|(subject, lines)| Some((subject.to_owned(), lines.parse().ok()?)));
+    parsed.map(Some).ok_or_else(|| "write `file PATH LINES` or `function PATH NAME LINES`".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,12 +85,7 @@ impl Measure {
             None if lines <= limit => None,
             None => {
                 let what = format!("{} has {lines} lines, the limit is {limit}", self.subject);
-                Some(Problem::at(
-                    &self.path,
-                    self.line,
-                    what,
-                    "split it along a noun of the domain",
-                ))
+                Some(Problem::at(&self.path, self.line, what, "split it along a noun of the domain"))
             }
             Some((at, _)) if lines <= limit => {
                 let what = format!("{} has only {lines} lines now", self.subject);
@@ -124,12 +102,7 @@ impl Measure {
             }
             Some((at, allowed)) if lines < allowed => {
                 let what = format!("{} shrank from {allowed} to {lines} lines", self.subject);
-                Some(Problem::at(
-                    RATCHET,
-                    at,
-                    what,
-                    format!("lower the number to {lines}"),
-                ))
+                Some(Problem::at(RATCHET, at, what, format!("lower the number to {lines}")))
             }
             Some(_) => None,
         }
@@ -141,11 +114,7 @@ fn measures(workspace: &Workspace) -> Vec<Measure> {
 }
 
 fn of_source(source: &Source) -> Vec<Measure> {
-    let mut functions = Functions {
-        path: &source.path,
-        scope: Vec::new(),
-        largest: BTreeMap::new(),
-    };
+    let mut functions = Functions { path: &source.path, scope: Vec::new(), largest: BTreeMap::new() };
     functions.visit_file(&source.syntax);
     let file = Measure {
         kind: Kind::File,
@@ -154,26 +123,19 @@ fn of_source(source: &Source) -> Vec<Measure> {
         line: 0,
         lines: lines_without_tests(source),
     };
-    std::iter::once(file)
-        .chain(functions.largest.into_values())
-        .collect()
+    std::iter::once(file).chain(functions.largest.into_values()).collect()
 }
 
 /// The lines before a trailing `#[cfg(test)] mod tests`.
 fn lines_without_tests(source: &Source) -> usize {
     let end = match source.syntax.items.last() {
         Some(Item::Mod(module)) if is_for_tests(module) => {
-            module.attrs.first().map_or(usize::MAX, |attribute| {
-                attribute.pound_token.span.start().line - 1
-            })
+            module.attrs.first().map_or(usize::MAX, |attribute| attribute.pound_token.span.start().line - 1)
         }
         _ => usize::MAX,
     };
     let lines: Vec<&str> = source.text.lines().take(end).collect();
-    lines
-        .iter()
-        .rposition(|line| !line.trim().is_empty())
-        .map_or(0, |last| last + 1)
+    lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1)
 }
 
 /// Measures functions. Of several with one name (`from` of an `impl` each) the largest counts.
@@ -187,26 +149,12 @@ impl Functions<'_> {
     fn measure(&mut self, signature: &Signature, body: &Block) {
         let first = signature.fn_token.span.start().line;
         let lines = body.brace_token.span.close().end().line - first + 1;
-        let name = [self.scope.as_slice(), &[signature.ident.to_string()]]
-            .concat()
-            .join("::");
+        let name = [self.scope.as_slice(), &[signature.ident.to_string()]].concat().join("::");
         let subject = format!("function {} {name}", self.path);
-        if self
-            .largest
-            .get(&subject)
-            .is_none_or(|known| known.lines < lines)
-        {
+        if self.largest.get(&subject).is_none_or(|known| known.lines < lines) {
             let path = self.path.to_owned();
-            self.largest.insert(
-                subject.clone(),
-                Measure {
-                    kind: Kind::Function,
-                    subject,
-                    path,
-                    line: first,
-                    lines,
-                },
-            );
+            self.largest
+                .insert(subject.clone(), Measure { kind: Kind::Function, subject, path, line: first, lines });
         }
     }
 
@@ -220,43 +168,31 @@ impl Functions<'_> {
 impl<'ast> Visit<'ast> for Functions<'_> {
     fn visit_item_fn(&mut self, item: &'ast ItemFn) {
         self.measure(&item.sig, &item.block);
-        self.within(item.sig.ident.to_string(), |this| {
-            visit::visit_item_fn(this, item)
-        });
+        self.within(item.sig.ident.to_string(), |this| visit::visit_item_fn(this, item));
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
         self.measure(&item.sig, &item.block);
-        self.within(item.sig.ident.to_string(), |this| {
-            visit::visit_impl_item_fn(this, item)
-        });
+        self.within(item.sig.ident.to_string(), |this| visit::visit_impl_item_fn(this, item));
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast TraitItemFn) {
         if let Some(body) = &item.default {
             self.measure(&item.sig, body);
         }
-        self.within(item.sig.ident.to_string(), |this| {
-            visit::visit_trait_item_fn(this, item)
-        });
+        self.within(item.sig.ident.to_string(), |this| visit::visit_trait_item_fn(this, item));
     }
 
     fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
-        self.within(type_name(&item.self_ty), |this| {
-            visit::visit_item_impl(this, item)
-        });
+        self.within(type_name(&item.self_ty), |this| visit::visit_item_impl(this, item));
     }
 
     fn visit_item_trait(&mut self, item: &'ast ItemTrait) {
-        self.within(item.ident.to_string(), |this| {
-            visit::visit_item_trait(this, item)
-        });
+        self.within(item.ident.to_string(), |this| visit::visit_item_trait(this, item));
     }
 
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
-        self.within(item.ident.to_string(), |this| {
-            visit::visit_item_mod(this, item)
-        });
+        self.within(item.ident.to_string(), |this| visit::visit_item_mod(this, item));
     }
 }
 
@@ -264,10 +200,7 @@ fn type_name(of: &Type) -> String {
     let Type::Path(path) = of else {
         return "_".to_owned();
     };
-    path.path
-        .segments
-        .last()
-        .map_or_else(String::new, |segment| segment.ident.to_string())
+    path.path.segments.last().map_or_else(String::new, |segment| segment.ident.to_string())
 }
 
 /// Without trailing tests. Most files should stay below half of it.
@@ -287,47 +220,29 @@ mod tests {
     }
 
     fn whats(text: &str, ratchet: &str) -> Vec<String> {
-        let workspace = Workspace {
-            ratchet: ratchet.to_owned(),
-            ..sources(&[("crates/a/src/b.rs", text)])
-        };
-        check(&workspace)
-            .into_iter()
-            .map(|problem| problem.what)
-            .collect()
+        let workspace = Workspace { ratchet: ratchet.to_owned(), ..sources(&[("crates/a/src/b.rs", text)]) };
+        check(&workspace).into_iter().map(|problem| problem.what).collect()
     }
 
     #[test]
     fn function_may_have_the_limit_and_no_more() {
         assert_eq!(whats(&function(FUNCTION_LIMIT), ""), [""; 0]);
         let found = whats(&function(FUNCTION_LIMIT + 1), "");
-        assert_eq!(
-            found,
-            ["function crates/a/src/b.rs A::b has 71 lines, the limit is 70"]
-        );
+        assert_eq!(found, ["function crates/a/src/b.rs A::b has 71 lines, the limit is 70"]);
     }
 
     #[test]
     fn file_may_have_the_limit_and_no_more() {
-        let tests = format!(
-            "\n#[cfg(test)]\nmod tests {{\n{}\n}}\n",
-            "// x\n".repeat(FILE_LIMIT)
-        );
+        let tests = format!("\n#[cfg(test)]\nmod tests {{\n{}\n}}\n", "// x\n".repeat(FILE_LIMIT));
         let constants = "const A: u8 = 1;\n".repeat(FILE_LIMIT);
         assert_eq!(whats(&format!("{constants}{tests}"), ""), [""; 0]);
         let found = whats(&format!("{constants}const B: u8 = 1;\n{tests}"), "");
-        assert_eq!(
-            found,
-            ["file crates/a/src/b.rs has 601 lines, the limit is 600"]
-        );
+        assert_eq!(found, ["file crates/a/src/b.rs has 601 lines, the limit is 600"]);
     }
 
     #[test]
     fn braces_in_strings_do_not_end_a_function() {
-        let text = format!(
-            "fn a() {{ let b = \"}}\"; {} }}",
-            "\n".repeat(FUNCTION_LIMIT)
-        );
+        let text = format!("fn a() {{ let b = \"}}\"; {} }}", "\n".repeat(FUNCTION_LIMIT));
         assert_eq!(whats(&text, "").len(), 1);
     }
 
@@ -336,22 +251,11 @@ mod tests {
         let body = "\n".repeat(FUNCTION_LIMIT);
         for (text, name) in [
             (format!("trait A {{ fn b() {{{body}}} }}"), "A::b"),
-            (
-                format!("mod a {{ impl B for c::D<E> {{ fn f() {{{body}}} }} }}"),
-                "a::D::f",
-            ),
-            (
-                format!("#[cfg(test)] mod tests {{ fn b() {{{body}}} }}"),
-                "tests::b",
-            ),
+            (format!("mod a {{ impl B for c::D<E> {{ fn f() {{{body}}} }} }}"), "a::D::f"),
+            (format!("#[cfg(test)] mod tests {{ fn b() {{{body}}} }}"), "tests::b"),
         ] {
             let found = whats(&text, "");
-            assert_eq!(
-                found,
-                [format!(
-                    "function crates/a/src/b.rs {name} has 71 lines, the limit is 70"
-                )]
-            );
+            assert_eq!(found, [format!("function crates/a/src/b.rs {name} has 71 lines, the limit is 70")]);
         }
     }
 
@@ -371,10 +275,7 @@ mod tests {
             whats(&function(70), exception),
             ["function crates/a/src/b.rs A::b has only 70 lines now"]
         );
-        assert_eq!(
-            whats("", exception),
-            ["function crates/a/src/b.rs A::b does not exist"]
-        );
+        assert_eq!(whats("", exception), ["function crates/a/src/b.rs A::b does not exist"]);
     }
 
     #[test]
@@ -384,11 +285,9 @@ mod tests {
 
     #[test]
     fn largest_are_named() {
-        let workspace = sources(&[
-            ("crates/a/src/b.rs", &function(5)),
-            ("crates/a/src/c.rs", &function(9)),
-        ]);
-        let expected = "largest file crates/a/src/c.rs (11 lines), largest function crates/a/src/c.rs A::b (9 lines)";
+        let workspace = sources(&[("crates/a/src/b.rs", &function(5)), ("crates/a/src/c.rs", &function(9))]);
+        let expected =
+            "largest file crates/a/src/c.rs (11 lines), largest function crates/a/src/c.rs A::b (9 lines)";
         assert_eq!(summary(&workspace), expected);
     }
 }

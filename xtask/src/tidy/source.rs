@@ -17,12 +17,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn parse(
-        package: &str,
-        directory: &str,
-        path: &str,
-        text: &str,
-    ) -> Result<Self, Problem> {
+    pub(crate) fn parse(package: &str, directory: &str, path: &str, text: &str) -> Result<Self, Problem> {
         let syntax = syn::parse_file(text).map_err(|error| {
             let line = error.span().start().line;
             Problem::at(
@@ -51,9 +46,7 @@ impl Source {
 
     /// Whether this is the first file of a library or program.
     pub(crate) fn is_root(&self) -> bool {
-        ["/src/lib.rs", "/src/main.rs"]
-            .iter()
-            .any(|end| self.path.ends_with(end))
+        ["/src/lib.rs", "/src/main.rs"].iter().any(|end| self.path.ends_with(end))
     }
 }
 
@@ -83,12 +76,8 @@ pub(crate) fn is_for_tests(item: &impl ToTokens) -> bool {
             return false;
         }
         let words = attribute.stream().to_string().replace(' ', "");
-        let condition = words
-            .strip_prefix("cfg(")
-            .and_then(|rest| rest.strip_suffix(')'));
-        if condition
-            .is_some_and(|condition| condition == "test" || condition.starts_with("all(test,"))
-        {
+        let condition = words.strip_prefix("cfg(").and_then(|rest| rest.strip_suffix(')'));
+        if condition.is_some_and(|condition| condition == "test" || condition.starts_with("all(test,")) {
             return true;
         }
     }
@@ -132,44 +121,28 @@ mod tests {
     use super::*;
 
     fn product(text: &str) -> String {
-        Source::parse("a", "crates/a", "crates/a/src/lib.rs", text)
-            .unwrap()
-            .product
-            .to_string()
+        Source::parse("a", "crates/a", "crates/a/src/lib.rs", text).unwrap().product.to_string()
     }
 
     #[test]
     fn test_items_are_not_product() {
-        assert_eq!(
-            product("#[cfg(test)] mod tests { fn a() {} } fn b() {}"),
-            "fn b () { }"
-        );
-        assert_eq!(
-            product("mod x { #[allow(x)] #[cfg(all(test, unix))] use y::z; }"),
-            "mod x { }"
-        );
+        assert_eq!(product("#[cfg(test)] mod tests { fn a() {} } fn b() {}"), "fn b () { }");
+        assert_eq!(product("mod x { #[allow(x)] #[cfg(all(test, unix))] use y::z; }"), "mod x { }");
         assert_eq!(product("impl A { #[cfg(test)] fn a() {} }"), "impl A { }");
         assert_eq!(product("fn a() { #[cfg(test)] b(); }"), "fn a () { }");
     }
 
     #[test]
     fn other_conditions_are_product() {
-        for text in [
-            "#[cfg(any(test, unix))] fn a() {}",
-            "#[cfg(not(test))] fn a() {}",
-            "#[test] fn a() {}",
-        ] {
+        for text in ["#[cfg(any(test, unix))] fn a() {}", "#[cfg(not(test))] fn a() {}", "#[test] fn a() {}"]
+        {
             assert!(product(text).ends_with("fn a () { }"), "{text}");
         }
     }
 
     #[test]
     fn only_src_of_a_published_crate_is_product() {
-        let is_product = |directory, path| {
-            Source::parse("a", directory, path, "")
-                .unwrap()
-                .is_product()
-        };
+        let is_product = |directory, path| Source::parse("a", directory, path, "").unwrap().is_product();
         assert!(is_product("crates/a", "crates/a/src/x/y.rs"));
         assert!(!is_product("crates/a", "crates/a/tests/y.rs"));
         assert!(!is_product("crates/a", "crates/a/examples/y.rs"));

@@ -61,15 +61,14 @@ fn path(
 
 /// The macros that are called, by their last name.
 pub(crate) fn macros(tokens: &TokenStream) -> Vec<Found> {
-    let called =
-        |trees: &[TokenTree], at: usize| match (&trees[at], trees.get(at + 1), trees.get(at + 2)) {
-            (TokenTree::Ident(name), Some(TokenTree::Punct(mark)), Some(TokenTree::Group(_)))
-                if mark.as_char() == '!' =>
-            {
-                Some(name.to_string())
-            }
-            _ => None,
-        };
+    let called = |trees: &[TokenTree], at: usize| match (&trees[at], trees.get(at + 1), trees.get(at + 2)) {
+        (TokenTree::Ident(name), Some(TokenTree::Punct(mark)), Some(TokenTree::Group(_)))
+            if mark.as_char() == '!' =>
+        {
+            Some(name.to_string())
+        }
+        _ => None,
+    };
     scan(tokens, called)
 }
 
@@ -88,15 +87,14 @@ pub(crate) fn attributes(tokens: &TokenStream) -> Vec<Found> {
 
 /// The crates that are named by `extern crate`.
 pub(crate) fn extern_crates(tokens: &TokenStream) -> Vec<Found> {
-    let named =
-        |trees: &[TokenTree], at: usize| match (&trees[at], trees.get(at + 1), trees.get(at + 2)) {
-            (
-                TokenTree::Ident(first),
-                Some(TokenTree::Ident(second)),
-                Some(TokenTree::Ident(name)),
-            ) if first == "extern" && second == "crate" => Some(name.to_string()),
-            _ => None,
-        };
+    let named = |trees: &[TokenTree], at: usize| match (&trees[at], trees.get(at + 1), trees.get(at + 2)) {
+        (TokenTree::Ident(first), Some(TokenTree::Ident(second)), Some(TokenTree::Ident(name)))
+            if first == "extern" && second == "crate" =>
+        {
+            Some(name.to_string())
+        }
+        _ => None,
+    };
     scan(tokens, named)
 }
 
@@ -111,10 +109,7 @@ fn scan(tokens: &TokenStream, name: impl Fn(&[TokenTree], usize) -> Option<Strin
                 pending.push(group.stream());
             }
             if let Some(name) = name(&trees, at) {
-                found.push(Found {
-                    name,
-                    line: tree.span().start().line,
-                });
+                found.push(Found { name, line: tree.span().start().line });
             }
         }
     }
@@ -123,14 +118,15 @@ fn scan(tokens: &TokenStream, name: impl Fn(&[TokenTree], usize) -> Option<Strin
 }
 
 fn is_double_colon(trees: &[TokenTree], at: usize) -> bool {
-    let is_colon = |at: usize| matches!(trees.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+    let is_colon =
+        |at: usize| matches!(trees.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
     is_colon(at) && is_colon(at + 1)
 }
 
 /// What may stand before a path that begins with `::`.
 const KEYWORDS: [&str; 14] = [
-    "as", "break", "const", "dyn", "else", "for", "if", "impl", "in", "match", "mut", "return",
-    "use", "while",
+    "as", "break", "const", "dyn", "else", "for", "if", "impl", "in", "match", "mut", "return", "use",
+    "while",
 ];
 
 #[cfg(test)]
@@ -150,16 +146,7 @@ mod tests {
     #[test]
     fn groups_are_taken_apart() {
         let found = paths(&tokens("use ::std::{fs::{self, File}, env, io::*};"));
-        assert_eq!(
-            names(found),
-            [
-                "std::env",
-                "std::fs::File",
-                "std::fs::self",
-                "std::io::*",
-                "use"
-            ]
-        );
+        assert_eq!(names(found), ["std::env", "std::fs::File", "std::fs::self", "std::io::*", "use"]);
     }
 
     #[test]
@@ -170,29 +157,18 @@ mod tests {
 
     #[test]
     fn generic_arguments_end_a_path() {
-        assert_eq!(
-            names(paths(&tokens("Vec::<a::b>::new()"))),
-            ["Vec", "a::b", "new"]
-        );
+        assert_eq!(names(paths(&tokens("Vec::<a::b>::new()"))), ["Vec", "a::b", "new"]);
     }
 
     #[test]
     fn lines_are_those_of_the_file() {
-        assert_eq!(
-            paths(&tokens("\n\na::b"))[0],
-            Found {
-                name: "a::b".to_owned(),
-                line: 3
-            }
-        );
+        assert_eq!(paths(&tokens("\n\na::b"))[0], Found { name: "a::b".to_owned(), line: 3 });
     }
 
     #[test]
     fn macro_calls_are_found_at_any_depth() {
         assert_eq!(
-            names(macros(&tokens(
-                "fn a() { if !b { std::todo!() } vec![dbg!(1)] }"
-            ))),
+            names(macros(&tokens("fn a() { if !b { std::todo!() } vec![dbg!(1)] }"))),
             ["dbg", "todo", "vec"]
         );
     }
@@ -200,18 +176,13 @@ mod tests {
     #[test]
     fn extern_crates_are_found_at_any_depth() {
         assert_eq!(
-            names(extern_crates(&tokens(
-                "extern crate alloc; mod a { pub extern crate std as s; }"
-            ))),
+            names(extern_crates(&tokens("extern crate alloc; mod a { pub extern crate std as s; }"))),
             ["alloc", "std"]
         );
     }
 
     #[test]
     fn attributes_are_found_at_any_depth() {
-        assert_eq!(
-            names(attributes(&tokens("mod a { #[ignore = \"x\"] fn b() {} }"))),
-            ["ignore=\"x\""]
-        );
+        assert_eq!(names(attributes(&tokens("mod a { #[ignore = \"x\"] fn b() {} }"))), ["ignore=\"x\""]);
     }
 }

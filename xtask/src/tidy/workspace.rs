@@ -40,16 +40,7 @@ impl Workspace {
         }
         let tree = tree(root)?;
         let ratchet = fs::read_to_string(root.join(RATCHET))?;
-        Ok((
-            Self {
-                packages,
-                sources,
-                texts,
-                tree,
-                ratchet,
-            },
-            problems,
-        ))
+        Ok((Self { packages, sources, texts, tree, ratchet }, problems))
     }
 }
 
@@ -69,8 +60,7 @@ impl Package {
     }
 
     fn holds(&self, path: &str) -> bool {
-        path.strip_prefix(&self.directory)
-            .is_some_and(|rest| rest.starts_with('/'))
+        path.strip_prefix(&self.directory).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -84,18 +74,12 @@ fn packages(root: &Path) -> Result<Vec<Package>, Box<dyn Error>> {
     let mut packages = Vec::new();
     for package in &metadata.packages {
         let manifest_path = package.manifest_path.as_std_path();
-        let directory = manifest_path
-            .parent()
-            .ok_or("a manifest without a directory")?;
+        let directory = manifest_path.parent().ok_or("a manifest without a directory")?;
         packages.push(Package {
             name: package.name.to_string(),
             directory: slashed(directory.strip_prefix(root)?),
             manifest: fs::read_to_string(manifest_path)?,
-            dependencies: package
-                .dependencies
-                .iter()
-                .map(|to| (to.name.clone(), to.kind))
-                .collect(),
+            dependencies: package.dependencies.iter().map(|to| (to.name.clone(), to.kind)).collect(),
         });
     }
     Ok(packages)
@@ -104,10 +88,7 @@ fn packages(root: &Path) -> Result<Vec<Package>, Box<dyn Error>> {
 /// The files that belong to the project. Works without git, which the machine that tests need not have.
 fn texts(root: &Path) -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let ignore = fs::read_to_string(root.join(".gitignore"))?;
-    let mut ignored: Vec<&str> = ignore
-        .lines()
-        .filter_map(|line| line.trim().rsplit('/').next())
-        .collect();
+    let mut ignored: Vec<&str> = ignore.lines().filter_map(|line| line.trim().rsplit('/').next()).collect();
     ignored.push(".git");
     let mut texts = Vec::new();
     let mut pending = vec![root.to_path_buf()];
@@ -153,10 +134,7 @@ fn tree(root: &Path) -> Result<String, Box<dyn Error>> {
 }
 
 fn slashed(path: &Path) -> String {
-    path.iter()
-        .map(|part| part.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join("/")
+    path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 pub(crate) const RATCHET: &str = "xtask/ratchet.txt";
@@ -176,10 +154,7 @@ pub(crate) mod made_up {
             let package = directory.rsplit('/').next().unwrap().to_owned();
             Source::parse(&package, &directory, path, text).unwrap()
         };
-        Workspace {
-            sources: files.iter().map(parse).collect(),
-            ..Workspace::default()
-        }
+        Workspace { sources: files.iter().map(parse).collect(), ..Workspace::default() }
     }
 
     pub(crate) fn package(name: &str, dependencies: &[(&str, DependencyKind)]) -> Package {
@@ -187,17 +162,11 @@ pub(crate) mod made_up {
             name: name.to_owned(),
             directory: format!("crates/{name}"),
             manifest: "[lints]\nworkspace = true\n".to_owned(),
-            dependencies: dependencies
-                .iter()
-                .map(|(to, kind)| ((*to).to_owned(), *kind))
-                .collect(),
+            dependencies: dependencies.iter().map(|(to, kind)| ((*to).to_owned(), *kind)).collect(),
         }
     }
 
     pub(crate) fn packages(packages: Vec<Package>) -> Workspace {
-        Workspace {
-            packages,
-            ..Workspace::default()
-        }
+        Workspace { packages, ..Workspace::default() }
     }
 }
