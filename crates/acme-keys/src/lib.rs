@@ -1,1 +1,48 @@
-//! Signers, digests, certificate keys, CSRs and certificate inspection for ACME.
+//! Keys for ACME: account signers, digests and MACs for [`acme_proto`], certificate keys,
+//! certificate signing requests, and a look into certificates.
+//!
+//! All of it on one crypto library, which no other client crate names. What this crate is not: it
+//! verifies no chain, keeps no file and encrypts no key.
+//!
+//! | for | see |
+//! |---|---|
+//! | an account | [`AccountKey`], an [`acme_proto::Signer`] |
+//! | external account binding | [`HmacKey`], an [`acme_proto::Mac`] |
+//! | a certificate's key | [`CertificateKey`] |
+//! | asking for a certificate | [`CertificateSigningRequest`] |
+//! | reading a certificate | [`CertificateInfo`] |
+//!
+//! ```
+//! use acme_keys::{CertificateKey, CertificateSigningRequest, KeyType};
+//!
+//! let key = CertificateKey::generate(KeyType::EcdsaP256)?;
+//! let names = ["example.com".parse()?, "*.example.com".parse()?];
+//! let csr = CertificateSigningRequest::new(&names, &key)?;
+//! assert_eq!(csr.names(), names);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Secrets
+//! `Debug` of a key prints the type's name. Private material that is held as bytes is wiped when
+//! it is dropped; nothing here logs.
+
+mod account_key;
+mod certificate;
+mod certificate_key;
+mod digest;
+mod error;
+mod hmac_key;
+mod key_pair;
+mod pem;
+mod request;
+mod subject_alt_name;
+mod tlv;
+
+pub use account_key::AccountKey;
+pub use certificate::CertificateInfo;
+pub use certificate_key::{CertificateKey, KeyType, UnknownKeyType};
+pub use digest::sha256;
+pub use error::{CryptoOperation, Error, Item, PemFault};
+pub use hmac_key::{HmacAlgorithm, HmacKey};
+pub use pem::{certificates_from_pem, certificates_to_pem};
+pub use request::CertificateSigningRequest;
