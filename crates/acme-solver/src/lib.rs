@@ -1,1 +1,36 @@
 //! Puts ACME challenge responses in place and takes them away.
+//!
+//! What it is: ready-made [`Solver`](acme_proto::Solver)s for http-01, on the calling thread.
+//! [`Http01`] answers on a port of its own, [`Webroot`] leaves files for a web server that is
+//! already there, [`PerName`] picks a solver by name, and [`Checked`] looks at the responses as
+//! the CA will before the CA is told.
+//!
+//! What it is not: a web server, an HTTP client, or a client of a CA.
+//!
+//! ```
+//! use acme_proto::{ChallengeType, Identifier, Solver};
+//! use acme_solver::Http01;
+//!
+//! // Port 80 for a real CA: `Http01::bind_any(80)`.
+//! let solver = Http01::bind("127.0.0.1:0")?;
+//! let name: Identifier = "example.com".parse()?;
+//! assert_eq!(solver.challenge_types(&name), [ChallengeType::Http01]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Log: `debug` for each response put in place or taken away and for each look at one, `warn`
+//! for a response that others see differently. Key authorizations are never logged.
+
+mod http01;
+mod per_name;
+mod port_owner;
+mod response;
+mod self_check;
+mod webroot;
+
+pub use http01::{BindError, Http01};
+pub use per_name::PerName;
+pub use port_owner::{PortOwner, port_owner};
+pub use response::ResponseError;
+pub use self_check::{CheckError, Checked, Finding, Outcome, SelfCheck};
+pub use webroot::{Webroot, WebrootError};

@@ -1,0 +1,152 @@
+//! http-01 answered on a port of our own.
+
+mod bind;
+mod request;
+mod server;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+
+use crate::response::{http_token, http_types};
+use server::{Answers, Server};
+
+pub use bind::BindError;
+
+/// A listener that answers http-01 challenges, and nothing else.
+///
+/// The port is taken by [`Http01::bind`], before any CA hears of a name, and is free again when
+/// the value is dropped. Responses are served to whoever asks for a token that was presented,
+/// under any `Host`; everything else is 404.
+///
+/// At most [`Http01::MAX_CONNECTIONS`] connections are open at a time; one more closes the oldest.
+/// A connection ends after [`Http01::TIME_LIMIT`], however it is doing.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-8.3>
+#[must_use = "the port is free again when the listener is dropped"]
+pub struct Http01 {
+    address: SocketAddr,
+    answers: Arc<Answers>,
+    /// Its other end hangs up when it is dropped, which wakes the thread and ends it.
+    stop: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Http01 {
+    /// Most connections at a time.
+    pub const MAX_CONNECTIONS: usize = 64;
+    /// Most bytes of a request's line and headers.
+    pub const MAX_REQUEST: usize = 8 * 1024;
+    /// How long a connection lives at most.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+    /// Listens on the first address that can be had, such as `"0.0.0.0:80"` or `"127.0.0.1:0"`.
+    ///
+    /// `"[::]:80"` stands for both address families: it takes IPv4 connections too, whatever the
+    /// system's default, and is `0.0.0.0` where the system has no IPv6.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], for the last address tried.
+    pub fn bind(addresses: impl ToSocketAddrs) -> Result<Self, BindError> {
+        let (listener, address) = bind::listen(addresses)?;
+        Self::start(listener, Self::TIME_LIMIT)
+            .map(|(answers, stop, thread)| Self { address, answers, stop: Some(stop), thread: Some(thread) })
+            .map_err(|source| BindError::Io { address, source })
+    }
+
+    /// Listens on a port of every address, of both families.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], as from [`Http01::bind`].
+    pub fn bind_any(port: u16) -> Result<Self, BindError> {
+        Self::bind((Ipv6Addr::UNSPECIFIED, port))
+    }
+
+    /// The address it listens on, with the port that the system chose for port 0.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn start(
+        listener: TcpListener,
+        time_limit: Duration,
+    ) -> io::Result<(Arc<Answers>, UnixStream, JoinHandle<()>)> {
+        let (stop, stopped) = UnixStream::pair()?;
+        let answers = Arc::new(Answers::new());
+        let server = Server::new(listener, stopped, Arc::clone(&answers), time_limit);
+        let thread = thread::Builder::new().name("acme-http-01".into()).spawn(move || server.run())?;
+        Ok((answers, stop, thread))
+    }
+}
+
+impl Solver for Http01 {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        http_types(identifier)
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        let present = |challenge: &Challenge| {
+            self.answers.insert(http_token(challenge)?, challenge.key_authorization());
+            tracing::debug!(identifier = %challenge.identifier, "http-01 response presented");
+            Ok(())
+        };
+        challenges.iter().map(present).collect()
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        let withdraw = |challenge: &Challenge| {
+            self.answers.remove(http_token(challenge)?);
+            tracing::debug!(identifier = %challenge.identifier, "http-01 response withdrawn");
+            Ok(())
+        };
+        challenges.iter().map(withdraw).collect()
+    }
+}
+
+impl fmt::Debug for Http01 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http01").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Http01 {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // The thread has nothing to report; had it panicked, the panic was printed.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn a_trickle_does_not_extend_the_time_limit() {
+        let (listener, address) = bind::listen("127.0.0.1:0").unwrap();
+        let (_answers, stop, thread) = Http01::start(listener, Duration::from_millis(50)).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        stream.write_all(b"GET /").unwrap();
+        let mut trickled = 0;
+        // Ends by end of file or a reset; as long as the connection lives, reads time out.
+        while matches!(stream.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            trickled += usize::from(stream.write(b"a").is_ok());
+        }
+        assert!(trickled < Http01::MAX_REQUEST / 2, "closed by time, not by size");
+        drop(stop);
+        thread.join().unwrap();
+    }
+}

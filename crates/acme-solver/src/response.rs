@@ -1,0 +1,55 @@
+//! What every http-01 solver asks of a challenge before it touches anything.
+
+use acme_proto::{Challenge, ChallengeType, Identifier, OfferedChallenge, SolverError};
+
+/// Why a solver has no response for a challenge.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// The challenge is of a type that the solver does not know.
+    #[error("this solver has no response for {0}")]
+    Kind(ChallengeType),
+    /// A solver did not give one result for each challenge.
+    #[error("the solver did not say what became of the response")]
+    Missing,
+    /// No solver is set up for the name.
+    #[error("no solver is set up for {0}")]
+    NoSolver(Identifier),
+    /// The token can't be used in a path.
+    #[error(
+        "the token is not {} to {} characters of base64url",
+        OfferedChallenge::MIN_TOKEN,
+        OfferedChallenge::MAX_TOKEN
+    )]
+    Token,
+}
+
+impl From<ResponseError> for SolverError {
+    fn from(error: ResponseError) -> Self {
+        Self::permanent(error)
+    }
+}
+
+/// The types that can prove control of a name by http-01: RFC 8555 knows none for wildcards.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3>
+pub(crate) fn http_types(identifier: &Identifier) -> Vec<ChallengeType> {
+    let has_address = matches!(identifier, Identifier::Dns(_) | Identifier::Ip(_));
+    if has_address && !identifier.is_wildcard() { vec![ChallengeType::Http01] } else { Vec::new() }
+}
+
+/// The token of an http-01 challenge. It is checked again here, since a challenge may have been
+/// read from storage, and the token becomes a path.
+pub(crate) fn http_token(challenge: &Challenge) -> Result<&str, ResponseError> {
+    if challenge.kind != ChallengeType::Http01 {
+        return Err(ResponseError::Kind(challenge.kind.clone()));
+    }
+    let token = challenge.token.as_str();
+    let is_short_or_long =
+        !(OfferedChallenge::MIN_TOKEN..=OfferedChallenge::MAX_TOKEN).contains(&token.len());
+    let is_safe = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if is_short_or_long || !token.bytes().all(is_safe) {
+        return Err(ResponseError::Token);
+    }
+    Ok(token)
+}

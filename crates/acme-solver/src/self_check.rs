@@ -1,0 +1,347 @@
+//! A look at http-01 responses as the CA will, before the CA is told.
+
+mod fetch;
+mod target;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+
+use crate::response::http_token;
+use target::Target;
+
+/// Fetches http-01 responses through port 80, as the CA will.
+///
+/// A machine does not always see itself as others do (a router that does not loop back, another
+/// DNS view), so that what it finds is a hint, never an error.
+#[derive(Clone, Debug)]
+pub struct SelfCheck {
+    port: u16,
+    addresses: BTreeMap<String, IpAddr>,
+    everywhere: Option<IpAddr>,
+}
+
+impl SelfCheck {
+    /// Most redirects that are followed, as Let's Encrypt does.
+    pub const MAX_REDIRECTS: usize = 10;
+    /// How long the look at one name takes at most.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(5);
+    /// How long the look at all names takes at most.
+    pub const TOTAL_TIME_LIMIT: Duration = Duration::from_secs(10);
+    /// Most names that are looked at at a time, a thread each.
+    pub const MAX_THREADS: usize = 32;
+
+    /// Looks through a port, which is 80 for every public CA.
+    #[must_use]
+    pub fn new(port: u16) -> Self {
+        Self { port, addresses: BTreeMap::new(), everywhere: None }
+    }
+
+    /// Takes an address for a name instead of asking the system.
+    #[must_use]
+    pub fn resolve(mut self, name: &Identifier, address: IpAddr) -> Self {
+        self.addresses.insert(name.to_string(), address);
+        self
+    }
+
+    /// Takes an address for all names without one of their own.
+    #[must_use]
+    pub fn resolve_all(mut self, address: IpAddr) -> Self {
+        self.everywhere = Some(address);
+        self
+    }
+
+    /// Looks at the http-01 responses among the challenges, all at the same time; one finding
+    /// each, in the same order.
+    #[must_use]
+    pub fn check(&self, challenges: &[Challenge]) -> Vec<Finding> {
+        let challenges: Vec<&Challenge> =
+            challenges.iter().filter(|c| c.kind == ChallengeType::Http01).collect();
+        let jobs: Vec<Job> = challenges.iter().map(|challenge| Job::new(challenge, self.port)).collect();
+        let findings = challenges
+            .iter()
+            .zip(run(self, jobs))
+            .map(|(challenge, outcome)| Finding { identifier: challenge.identifier.clone(), outcome });
+        findings.inspect(Finding::log).collect()
+    }
+
+    /// The addresses of a host: one of each family, IPv6 first, as Let's Encrypt has it.
+    fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, CheckError> {
+        if let Some(address) = self.addresses.get(target.host()).copied().or(self.everywhere) {
+            return Ok(vec![SocketAddr::new(address, target.port())]);
+        }
+        let found = target.resolve().map_err(CheckError::Name)?;
+        let first_v6 = found.iter().find(|address| address.is_ipv6());
+        let first_v4 = found.iter().find(|address| address.is_ipv4());
+        Ok(first_v6.into_iter().chain(first_v4).copied().collect())
+    }
+
+    /// Fetches one response, through redirects.
+    fn look(&self, job: &Job) -> Outcome {
+        let deadline = Instant::now() + Self::TIME_LIMIT;
+        let Some(mut target) = job.target.clone() else {
+            return Outcome::Unreachable { address: None, reason: CheckError::Unfit };
+        };
+        for _ in 0..=Self::MAX_REDIRECTS {
+            let addresses = match self.addresses(&target) {
+                Ok(addresses) => addresses,
+                Err(reason) => return Outcome::Unreachable { address: None, reason },
+            };
+            let (address, reply) = match fetch::get_any(&addresses, &target, deadline) {
+                Ok(found) => found,
+                Err((address, reason)) => return Outcome::Unreachable { address, reason },
+            };
+            let Some(location) = reply.redirect() else {
+                return job.compare(&reply, address);
+            };
+            match target.follow(location, self.port) {
+                Some(next) => target = next,
+                None => return Outcome::Redirected { location: fetch::printable(location.as_bytes()) },
+            }
+        }
+        Outcome::Unreachable { address: None, reason: CheckError::Redirects }
+    }
+}
+
+/// What the look at one name found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The name.
+    pub identifier: Identifier,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+impl Finding {
+    /// Tells whether the CA can be expected to refuse: another answer came, or none.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        match self.outcome {
+            Outcome::Same | Outcome::Redirected { .. } => false,
+            Outcome::Different { .. } | Outcome::Unreachable { .. } => true,
+        }
+    }
+
+    fn log(&self) {
+        let identifier = &self.identifier;
+        match &self.outcome {
+            Outcome::Different { status, address, .. } => {
+                tracing::warn!(%identifier, status, %address, "another answer than the http-01 response");
+            }
+            Outcome::Redirected { .. } | Outcome::Same | Outcome::Unreachable { .. } => {
+                tracing::debug!(%identifier, finding = %self, "looked at the http-01 response");
+            }
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { identifier, outcome } = self;
+        match outcome {
+            Outcome::Different { status, first_line, server, address } => {
+                write!(f, "{identifier} at {address}")?;
+                if let Some(server) = server {
+                    write!(f, " ({server})")?;
+                }
+                write!(f, " answers {status} '{first_line}' instead of the challenge response")
+            }
+            Outcome::Redirected { location } => {
+                write!(f, "{identifier} redirects to {location}, which was not looked at")
+            }
+            Outcome::Same => write!(f, "{identifier} answers with the challenge response"),
+            Outcome::Unreachable { address: Some(address), reason } => {
+                write!(f, "{identifier} at {address} does not answer: {reason}")
+            }
+            Outcome::Unreachable { address: None, reason } => {
+                write!(f, "{identifier} does not answer: {reason}")
+            }
+        }
+    }
+}
+
+/// What came of a look at a response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Another answer.
+    Different {
+        /// The HTTP status.
+        status: u16,
+        /// The start of the body's first line, without control characters.
+        first_line: String,
+        /// The `Server` header.
+        server: Option<String>,
+        /// Where the answer came from.
+        address: SocketAddr,
+    },
+    /// A redirect to where the check does not follow: to https, or to another port.
+    Redirected {
+        /// Where to.
+        location: String,
+    },
+    /// The response.
+    Same,
+    /// No answer.
+    Unreachable {
+        /// The address tried last.
+        address: Option<SocketAddr>,
+        /// Why.
+        reason: CheckError,
+    },
+}
+
+/// Why a look at a response got no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// The connection could not be made.
+    #[error("the connection could not be made")]
+    Connect(#[source] io::Error),
+    /// The connection broke.
+    #[error("the connection broke")]
+    Io(#[source] io::Error),
+    /// The name has no address.
+    #[error("the name was not found")]
+    Name(#[source] io::Error),
+    /// The answer is not HTTP, or its headers have no end.
+    #[error("the answer is not HTTP")]
+    NotHttp,
+    /// More than [`SelfCheck::MAX_REDIRECTS`] redirects.
+    #[error("more than {} redirects", SelfCheck::MAX_REDIRECTS)]
+    Redirects,
+    /// [`SelfCheck::TIME_LIMIT`] or [`SelfCheck::TOTAL_TIME_LIMIT`] ran out.
+    #[error("no answer in time")]
+    TimeLimit,
+    /// The name or the token fits no URL.
+    #[error("the name or the token fits no URL")]
+    Unfit,
+}
+
+/// A solver whose http-01 responses are looked at before the CA is told.
+///
+/// What is found goes to an observer and never fails a challenge.
+///
+/// ```
+/// use acme_solver::{Checked, Http01, SelfCheck};
+///
+/// let solver = Checked::new(Http01::bind("127.0.0.1:0")?, SelfCheck::new(80), |finding| {
+///     if finding.is_warning() {
+///         eprintln!("{finding}");
+///     }
+/// });
+/// # let _ = solver;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-8.2>
+pub struct Checked<S> {
+    solver: S,
+    check: SelfCheck,
+    observer: Box<dyn FnMut(&Finding) + Send>,
+}
+
+impl<S: Solver> Checked<S> {
+    /// Wraps a solver; the observer gets every finding, good or bad.
+    pub fn new(solver: S, check: SelfCheck, observer: impl FnMut(&Finding) + Send + 'static) -> Self {
+        Self { solver, check, observer: Box::new(observer) }
+    }
+}
+
+impl<S: Solver> Solver for Checked<S> {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        self.solver.challenge_types(identifier)
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        let results = self.solver.present(challenges);
+        let presented = challenges.iter().zip(&results).filter(|(_, result)| result.is_ok());
+        let presented: Vec<Challenge> = presented.map(|(challenge, _)| challenge.clone()).collect();
+        self.check.check(&presented).iter().for_each(&mut self.observer);
+        results
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        self.solver.withdraw(challenges)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Checked<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checked")
+            .field("solver", &self.solver)
+            .field("check", &self.check)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One response to look at; no `Debug`, for it holds the key authorization.
+struct Job {
+    target: Option<Target>,
+    expected: Vec<u8>,
+}
+
+impl Job {
+    fn new(challenge: &Challenge, port: u16) -> Self {
+        let token = http_token(challenge).ok();
+        Self {
+            target: token.and_then(|_| Target::new(&challenge.identifier, port, challenge.http_path())),
+            expected: challenge.key_authorization().as_bytes().to_vec(),
+        }
+    }
+
+    fn compare(&self, reply: &fetch::Reply, address: SocketAddr) -> Outcome {
+        if reply.status == 200 && reply.body.trim_ascii_end() == self.expected {
+            return Outcome::Same;
+        }
+        let first_line = reply.body.trim_ascii_start().split(|b| *b == b'\n').next().unwrap_or_default();
+        Outcome::Different {
+            status: reply.status,
+            first_line: fetch::printable(first_line.trim_ascii_end()),
+            server: reply.header("server").map(|server| fetch::printable(server.as_bytes())),
+            address,
+        }
+    }
+}
+
+/// Does all jobs on a few threads, and waits no longer than the total limit. A thread that the
+/// system's resolver holds up is left behind; it ends with its job.
+fn run(check: &SelfCheck, jobs: Vec<Job>) -> Vec<Outcome> {
+    let deadline = Instant::now() + SelfCheck::TOTAL_TIME_LIMIT;
+    let count = jobs.len();
+    let (sender, outcomes) = mpsc::channel();
+    let work = Arc::new((check.clone(), jobs, AtomicUsize::new(0)));
+    for _ in 0..count.min(SelfCheck::MAX_THREADS) {
+        let (work, sender) = (Arc::clone(&work), sender.clone());
+        let look = move || {
+            let (check, jobs, next) = &*work;
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(job) = jobs.get(at) else { return };
+                if sender.send((at, check.look(job))).is_err() {
+                    return;
+                }
+            }
+        };
+        // Fewer threads than wanted do the same work; with none, the findings are "not in time".
+        let _ = thread::Builder::new().name("acme-self-check".into()).spawn(look);
+    }
+    drop(sender);
+    let late = || Outcome::Unreachable { address: None, reason: CheckError::TimeLimit };
+    let mut found: Vec<Outcome> = (0..count).map(|_| late()).collect();
+    while let Ok((at, outcome)) = outcomes.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        if let Some(place) = found.get_mut(at) {
+            *place = outcome;
+        }
+    }
+    found
+}
