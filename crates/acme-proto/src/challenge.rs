@@ -7,11 +7,13 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::authorization::Authorization;
 use crate::base64url;
 use crate::identifier::Identifier;
 use crate::json;
 use crate::problem::Problem;
 use crate::session::Thumbprint;
+use crate::url::Url;
 
 /// A way to prove control of an identifier.
 ///
@@ -90,10 +92,11 @@ impl OfferedChallenge {
     /// Most characters of a token: what fits a file name with room to spare.
     pub const MAX_TOKEN: usize = 200;
 
-    pub(crate) fn from_json(value: &Value) -> Option<Self> {
+    /// Reads what a CA sent; `None` for something without type and URL, which nobody can answer.
+    pub(crate) fn from_json(value: &Value, base: &Url) -> Option<Self> {
         Some(Self {
             kind: json::string(value, "type")?.to_string().into(),
-            url: json::string(value, "url")?.to_string(),
+            url: base.join(json::string(value, "url")?)?.to_string(),
             token: json::string(value, "token").map(ToString::to_string),
             status: ChallengeStatus::from_wire(json::string(value, "status").unwrap_or("pending")),
             error: value.get("error").filter(|error| error.is_object()).map(Problem::from_json),
@@ -164,24 +167,24 @@ impl Challenge {
     /// The path of an http-01 response, before the token.
     pub const HTTP_PREFIX: &'static str = "/.well-known/acme-challenge/";
 
-    pub(crate) fn new(
-        identifier: Identifier,
-        wildcard: bool,
+    /// Computes the response to an offered challenge; `None` where its token can't be used.
+    #[must_use]
+    pub fn respond(
+        authorization: &Authorization,
         offered: &OfferedChallenge,
-        token: &str,
         thumbprint: &Thumbprint,
-    ) -> Self {
+    ) -> Option<Self> {
+        let token = offered.safe_token()?;
         let key_authorization = thumbprint.key_authorization(token);
-        let digest = thumbprint.sha256(key_authorization.as_bytes());
-        Self {
-            identifier: identifier.base(),
-            wildcard,
+        Some(Self {
+            identifier: authorization.identifier.clone(),
+            wildcard: authorization.wildcard,
             kind: offered.kind.clone(),
             url: offered.url.clone(),
             token: token.to_string(),
+            digest: thumbprint.sha256(key_authorization.as_bytes()),
             key_authorization,
-            digest,
-        }
+        })
     }
 
     /// The key authorization: the body of an http-01 response.

@@ -159,11 +159,9 @@ impl Refusal {
     /// Tells whether the same request may succeed later without anybody's help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        match &self.problem.kind {
-            ProblemKind::BadNonce | ProblemKind::RateLimited | ProblemKind::ServerInternal => true,
-            ProblemKind::Other(_) => self.problem.status.is_some_and(|status| status == 429 || status >= 500),
-            _ => self.problem.status.is_some_and(|status| status >= 500),
-        }
+        let kind = &self.problem.kind;
+        matches!(kind, ProblemKind::BadNonce | ProblemKind::RateLimited | ProblemKind::ServerInternal)
+            || self.problem.status.is_some_and(|status| status == 429 || status >= 500)
     }
 }
 

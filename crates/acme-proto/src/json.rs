@@ -1,6 +1,8 @@
 //! Reading JSON as CAs really send it: a member that is absent, `null` or of another type is
 //! absent.
 
+use alloc::string::{String, ToString as _};
+
 use serde_json::Value;
 
 pub(crate) fn string<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
@@ -13,4 +15,9 @@ pub(crate) fn array<'a>(value: &'a Value, member: &str) -> &'a [Value] {
 
 pub(crate) fn boolean(value: &Value, member: &str) -> bool {
     value.get(member).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
 }

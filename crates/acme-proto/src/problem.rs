@@ -69,11 +69,8 @@ impl Problem {
     #[must_use]
     pub fn from_json(value: &Value) -> Self {
         let mut problem = Self::shallow(value);
-        problem.subproblems = json::array(value, "subproblems")
-            .iter()
-            .take(Self::MAX_SUBPROBLEMS)
-            .map(Self::shallow)
-            .collect();
+        problem.subproblems =
+            json::array(value, "subproblems").iter().take(Self::MAX_SUBPROBLEMS).map(Self::shallow).collect();
         problem
     }
 
@@ -101,7 +98,9 @@ impl fmt::Display for Problem {
             write!(f, "{identifier}: ")?;
         }
         match (&self.kind, self.status) {
-            (ProblemKind::Other(kind), Some(status)) if kind == "about:blank" => write!(f, "HTTP status {status}")?,
+            (ProblemKind::Other(kind), Some(status)) if kind == "about:blank" => {
+                write!(f, "HTTP status {status}")?
+            }
             (kind, _) => write!(f, "{kind}")?,
         }
         if let Some(text) = self.detail.as_ref().or(self.title.as_ref()) {
@@ -218,10 +217,10 @@ impl From<String> for ProblemKind {
 
 impl From<ProblemKind> for String {
     fn from(kind: ProblemKind) -> Self {
-        match kind {
-            ProblemKind::Other(uri) => uri,
-            known => alloc::format!("{}{}", ProblemKind::NAMESPACE, known.as_str()),
+        if let ProblemKind::Other(uri) = kind {
+            return uri;
         }
+        alloc::format!("{}{}", ProblemKind::NAMESPACE, kind.as_str())
     }
 }
 

@@ -2,12 +2,161 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::base64url;
-use crate::signer::Jwk;
+use crate::directory::Directory;
+use crate::error::{Error, Misuse};
+use crate::limits;
+use crate::nonce::NoncePool;
+use crate::signer::{Jwk, Signer};
+use crate::url::Url;
 
 /// SHA-256 as the protocol needs it.
 pub type Sha256 = fn(&[u8]) -> [u8; 32];
+
+/// One conversation with one CA: its directory, the nonces, and perhaps an account.
+///
+/// All flows of an account share a session; a driver locks it for one
+/// [`resume`](crate::Flow::resume) only, never while it carries out a step.
+pub struct Session {
+    pub(crate) directory_url: Url,
+    pub(crate) user_agent: String,
+    sha256: Sha256,
+    width: usize,
+    jitter: u64,
+    directory: Option<(Directory, Timestamp)>,
+    nonces: NoncePool,
+    account: Option<SessionAccount>,
+}
+
+/// The account that a session signs with.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionAccount {
+    pub(crate) url: Url,
+    pub(crate) signer: Arc<dyn Signer>,
+}
+
+impl Session {
+    /// Begins a conversation. Nothing is sent until a flow is resumed.
+    ///
+    /// `sha256` computes the digest, `seed` is 64 bits of the system's randomness; the session
+    /// draws its jitter from it. `user_agent` names the program, as RFC 8555, section 6.1, asks.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`] if the directory's URL is not an absolute https URL.
+    pub fn new(directory_url: &str, user_agent: &str, sha256: Sha256, seed: u64) -> Result<Self, Error> {
+        Ok(Self {
+            directory_url: Url::parse(directory_url).ok_or_else(|| Misuse::Url(directory_url.into()))?,
+            user_agent: user_agent.into(),
+            sha256,
+            width: limits::DEFAULT_WIDTH,
+            jitter: seed,
+            directory: None,
+            nonces: NoncePool::default(),
+            account: None,
+        })
+    }
+
+    /// Sets how many exchanges one step may hold, at least one.
+    #[must_use]
+    pub fn with_width(self, width: usize) -> Self {
+        Self { width: width.max(1), ..self }
+    }
+
+    /// Signs with an account that is known to exist, without asking the CA.
+    ///
+    /// # Errors
+    /// [`Misuse::Url`] if the account's URL is not an absolute https URL.
+    pub fn sign_in(&mut self, account_url: &str, signer: Arc<dyn Signer>) -> Result<(), Error> {
+        let url = Url::parse(account_url).ok_or_else(|| Misuse::Url(account_url.into()))?;
+        self.account = Some(SessionAccount { url, signer });
+        Ok(())
+    }
+
+    /// The directory, if it was fetched.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Directory> {
+        self.directory.as_ref().map(|(directory, _)| directory)
+    }
+
+    /// The URL of the directory.
+    #[must_use]
+    pub fn directory_url(&self) -> &str {
+        self.directory_url.as_str()
+    }
+
+    /// The URL of the account that the session signs with.
+    #[must_use]
+    pub fn account_url(&self) -> Option<&str> {
+        self.account.as_ref().map(|account| account.url.as_str())
+    }
+
+    /// The thumbprint of the account's key.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<Thumbprint> {
+        self.account.as_ref().map(|account| Thumbprint::new(account.signer.jwk(), self.sha256))
+    }
+
+    pub(crate) fn account(&self) -> Result<&SessionAccount, Error> {
+        self.account.as_ref().ok_or(Error::Misuse(Misuse::NoAccount))
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The directory, unless it is missing or old.
+    pub(crate) fn fresh_directory(&self, now: Timestamp) -> Option<&Directory> {
+        let (directory, fetched) = self.directory.as_ref()?;
+        let age = u64::try_from(now.as_second() - fetched.as_second()).unwrap_or(0);
+        (age <= limits::MAX_DIRECTORY_AGE.as_secs()).then_some(directory)
+    }
+
+    pub(crate) fn remember_directory(&mut self, directory: Directory, now: Timestamp) {
+        self.directory = Some((directory, now));
+    }
+
+    pub(crate) fn forget_directory(&mut self) {
+        self.directory = None;
+    }
+
+    pub(crate) fn add_nonce(&mut self, nonce: String, now: Timestamp) {
+        self.nonces.add(nonce, now, self.width * limits::NONCES_PER_WIDTH);
+    }
+
+    pub(crate) fn take_nonce(&mut self, now: Timestamp) -> Option<String> {
+        self.nonces.take(now)
+    }
+
+    pub(crate) fn nonce_count(&mut self, now: Timestamp) -> usize {
+        self.nonces.len(now)
+    }
+
+    /// A wait of at least this long, and up to a tenth longer.
+    pub(crate) fn with_jitter(&mut self, wait: Duration) -> Duration {
+        // SplitMix64: any generator will do that spreads clients apart.
+        self.jitter = self.jitter.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.jitter;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let thousandths = ((z ^ (z >> 31)) % 101) as u32;
+        wait + wait * thousandths / 1000
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("directory_url", &self.directory_url.as_str())
+            .field("account_url", &self.account_url())
+            .finish_non_exhaustive()
+    }
+}
 
 /// The thumbprint of an account key, and the digest that made it.
 ///
@@ -25,6 +174,12 @@ impl Thumbprint {
         Self { text: base64url::encode(sha256(jwk.to_json().as_bytes())), sha256 }
     }
 
+    /// The thumbprint itself, base64url.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The key authorization of a token (RFC 8555, section 8.1).
     #[must_use]
     pub fn key_authorization(&self, token: &str) -> String {
@@ -33,5 +188,11 @@ impl Thumbprint {
 
     pub(crate) fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
         (self.sha256)(bytes)
+    }
+}
+
+impl fmt::Debug for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Thumbprint").field(&self.text).finish()
     }
 }

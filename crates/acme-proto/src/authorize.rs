@@ -1,0 +1,318 @@
+//! Getting all authorizations of an order.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::authorization::{Authorization, AuthorizationStatus};
+use crate::challenge::{Challenge, ChallengeStatus, ChallengeType, OfferedChallenge};
+use crate::checkpoint::Checkpoint;
+use crate::error::{Delivery, Error, Misuse, Refusal, SolverError, Violation};
+use crate::flow::{Operation, Step};
+use crate::identifier::Identifier;
+use crate::limits;
+use crate::order::{Order, OrderStatus};
+use crate::part::{Cx, Progress, ready};
+use crate::poll::Poll;
+use crate::problem::Problem;
+use crate::round::{Outcomes, Round, RoundEnd};
+use crate::session::Thumbprint;
+
+/// Takes a pending order to the point where it is pending no longer.
+///
+/// All authorizations are read, all challenges presented together, answered together, and then
+/// the order is looked at: one request instead of one for each name.
+pub(crate) struct Authorize {
+    order_url: String,
+    state: State,
+    /// What is to be answered; the challenges that the CA already processes are not in it.
+    to_answer: Vec<Challenge>,
+    /// The authorizations that are pending, to be given up on a cancel.
+    pending: Vec<String>,
+    answers: u32,
+}
+
+enum State {
+    Read(Round<Authorization>),
+    Save(Vec<Challenge>),
+    Present(Vec<Challenge>),
+    Answer(Round<OfferedChallenge>),
+    /// Some answers were refused or lost: what do the authorizations say?
+    Settle(Round<Authorization>, Vec<(Challenge, Error)>),
+    Poll(Box<Poll<Order>>),
+    /// The order does not say why it failed, or why it stays pending.
+    Diagnose(Round<Authorization>, Box<Order>),
+}
+
+/// Which challenge types may be used for which name, the best one first.
+pub(crate) type Choices = [(Identifier, Vec<ChallengeType>)];
+
+impl Authorize {
+    pub(crate) fn new(order: &Order, width: usize) -> Self {
+        Self {
+            order_url: order.url.clone(),
+            state: State::Read(read_all(&order.authorizations, width)),
+            to_answer: Vec::new(),
+            pending: Vec::new(),
+            answers: 0,
+        }
+    }
+
+    /// The authorizations that were pending when they were read.
+    pub(crate) fn pending(&self) -> &[String] {
+        &self.pending
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Cx<'_>,
+        checkpoint: &mut Checkpoint,
+        choices: &Choices,
+    ) -> Result<Progress<Order>, Error> {
+        loop {
+            match &mut self.state {
+                State::Read(round) => {
+                    let authorizations = all_read(ready!(round.poll(cx)?))?;
+                    let challenges = self.choose(cx, &authorizations, choices)?;
+                    if challenges.is_empty() {
+                        self.state = self.look();
+                        continue;
+                    }
+                    remember(checkpoint, &challenges);
+                    self.state = State::Save(challenges);
+                    return Ok(Progress::Pending(Step::Save(checkpoint.clone())));
+                }
+                State::Save(challenges) => {
+                    cx.take_saved()?;
+                    let challenges = mem::take(challenges);
+                    self.state = State::Present(challenges.clone());
+                    return Ok(Progress::Pending(Step::Present(challenges)));
+                }
+                State::Present(challenges) => {
+                    presented(challenges, cx.take_solver(challenges.len())?)?;
+                    self.state = self.answer(cx);
+                }
+                State::Answer(round) => {
+                    let outcomes = ready!(round.poll(cx)?);
+                    self.state = self.answered(cx, outcomes)?;
+                }
+                State::Settle(round, failed) => {
+                    let authorizations = all_read(ready!(round.poll(cx)?))?;
+                    let failed = mem::take(failed);
+                    self.state = self.settled(cx, &authorizations, failed)?;
+                }
+                State::Poll(poll) => {
+                    let order = ready!(poll.poll(cx)?);
+                    if !matches!(order.status, OrderStatus::Invalid | OrderStatus::Pending) {
+                        return Ok(Progress::Ready(order));
+                    }
+                    let round = read_all(&order.authorizations, cx.session.width());
+                    self.state = State::Diagnose(round, Box::new(order));
+                }
+                State::Diagnose(round, order) => {
+                    let authorizations = ready!(round.poll(cx)?);
+                    let order = order.clone();
+                    self.state = self.diagnosed(cx, authorizations, &order)?;
+                }
+            }
+        }
+    }
+
+    /// Chooses a challenge for each pending authorization.
+    fn choose(
+        &mut self,
+        cx: &mut Cx<'_>,
+        authorizations: &[Authorization],
+        choices: &Choices,
+    ) -> Result<Vec<Challenge>, Error> {
+        let thumbprint = cx.session.thumbprint().ok_or(Misuse::NoAccount)?;
+        let mut challenges = Vec::new();
+        refused(authorizations)?;
+        for authorization in authorizations {
+            match &authorization.status {
+                AuthorizationStatus::Valid => continue,
+                AuthorizationStatus::Pending => {}
+                AuthorizationStatus::Other(_)
+                | AuthorizationStatus::Invalid
+                | AuthorizationStatus::Deactivated
+                | AuthorizationStatus::Expired
+                | AuthorizationStatus::Revoked => {
+                    let violation = Violation::Status(authorization.status.to_string());
+                    return Err(Error::protocol(Operation::Authorization, violation));
+                }
+            }
+            self.pending.push(authorization.url.clone());
+            if authorization.challenges.iter().any(|challenge| challenge.status == ChallengeStatus::Valid) {
+                continue;
+            }
+            let (offered, challenge) = choose_one(authorization, choices, &thumbprint)?;
+            if offered.status != ChallengeStatus::Processing {
+                self.to_answer.push(challenge.clone());
+            }
+            challenges.push(challenge);
+        }
+        Ok(challenges)
+    }
+
+    /// Tells the CA of the responses.
+    fn answer(&mut self, cx: &Cx<'_>) -> State {
+        if self.to_answer.is_empty() {
+            return self.look();
+        }
+        self.answers += 1;
+        let calls = self.to_answer.iter().map(|challenge| OfferedChallenge::answer(&challenge.url));
+        State::Answer(Round::new(calls, cx.session.width(), RoundEnd::All))
+    }
+
+    fn look(&self) -> State {
+        let poll = Order::poll_pending(&self.order_url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS);
+        State::Poll(Box::new(poll))
+    }
+
+    fn answered(&mut self, cx: &mut Cx<'_>, outcomes: Outcomes<OfferedChallenge>) -> Result<State, Error> {
+        let mut failed = Vec::new();
+        let mut all_valid = true;
+        for (challenge, outcome) in self.to_answer.iter().zip(outcomes.into_iter().flatten()) {
+            match outcome {
+                Ok(answered) => all_valid &= answered.status == ChallengeStatus::Valid,
+                Err(error) if is_open(&error) => failed.push((challenge.clone(), error)),
+                Err(error) => return Err(error),
+            }
+        }
+        if failed.is_empty() {
+            // Looking at once would cost a request: the CA has just begun to validate.
+            let poll = Order::poll_pending(&self.order_url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS);
+            let poll = if all_valid { poll } else { poll.after(cx.session, None)? };
+            return Ok(State::Poll(Box::new(poll)));
+        }
+        let round = read_all(&self.pending, cx.session.width());
+        Ok(State::Settle(round, failed))
+    }
+
+    /// Believes the authorizations: answers again what is still pending.
+    fn settled(
+        &mut self,
+        cx: &mut Cx<'_>,
+        authorizations: &[Authorization],
+        failed: Vec<(Challenge, Error)>,
+    ) -> Result<State, Error> {
+        refused(authorizations)?;
+        let mut again = Vec::new();
+        let mut first_error = None;
+        for (challenge, error) in failed {
+            let is_pending = authorizations
+                .iter()
+                .flat_map(|authorization| &authorization.challenges)
+                .any(|offered| offered.url == challenge.url && offered.status == ChallengeStatus::Pending);
+            if is_pending {
+                again.push(challenge);
+                first_error = first_error.or(Some(error));
+            }
+        }
+        match first_error {
+            Some(error) if self.answers >= limits::MAX_SETTLED_TRIES => Err(error),
+            Some(_) | None => {
+                self.to_answer = again;
+                Ok(self.answer(cx))
+            }
+        }
+    }
+
+    fn diagnosed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        authorizations: Outcomes<Authorization>,
+        order: &Order,
+    ) -> Result<State, Error> {
+        let authorizations: Vec<_> = authorizations.into_iter().flatten().filter_map(Result::ok).collect();
+        refused(&authorizations)?;
+        if order.status == OrderStatus::Invalid {
+            return Err(order_refusal(order).into());
+        }
+        let poll = Order::poll_pending(&order.url).after(cx.session, order.retry_after)?;
+        Ok(State::Poll(Box::new(poll)))
+    }
+}
+
+/// Tells whether an error leaves open what became of an answer.
+fn is_open(error: &Error) -> bool {
+    match error {
+        Error::Problem(_) => true,
+        Error::Transport { source, .. } => source.delivery == Delivery::Unknown && source.is_temporary(),
+        Error::Protocol(_) => true,
+        Error::Cancelled
+        | Error::Misuse(_)
+        | Error::Sign(_)
+        | Error::Solver { .. }
+        | Error::Store(_)
+        | Error::Unfinished(_) => false,
+    }
+}
+
+fn read_all(urls: &[String], width: usize) -> Round<Authorization> {
+    Round::new(urls.iter().map(|url| Authorization::read(url)), width, RoundEnd::All)
+}
+
+fn all_read(outcomes: Outcomes<Authorization>) -> Result<Vec<Authorization>, Error> {
+    outcomes.into_iter().flatten().collect()
+}
+
+/// The refusals of all names in one error.
+fn refused(authorizations: &[Authorization]) -> Result<(), Error> {
+    let mut refusals = authorizations.iter().filter_map(Authorization::refusal);
+    match refusals.next() {
+        None => Ok(()),
+        Some(first) => Err(Refusal { others: refusals.collect(), ..first }.into()),
+    }
+}
+
+/// The refusal that an invalid order is.
+pub(crate) fn order_refusal(order: &Order) -> Refusal {
+    let problem = order.error.clone().unwrap_or_else(|| Problem {
+        detail: Some("the order is invalid, without a reason".to_string()),
+        ..Problem::from_status(403)
+    });
+    Refusal::new(Operation::Order, problem)
+}
+
+fn choose_one<'a>(
+    authorization: &'a Authorization,
+    choices: &Choices,
+    thumbprint: &Thumbprint,
+) -> Result<(&'a OfferedChallenge, Challenge), Error> {
+    let wanted = authorization.order_identifier();
+    let types = choices
+        .iter()
+        .find(|(identifier, _)| *identifier == wanted)
+        .or_else(|| choices.iter().find(|(identifier, _)| identifier.base() == authorization.identifier))
+        .map_or(&[][..], |(_, types)| types.as_slice());
+    types
+        .iter()
+        .filter_map(|kind| authorization.challenges.iter().find(|offered| offered.kind == *kind))
+        .find_map(|offered| Some((offered, Challenge::respond(authorization, offered, thumbprint)?)))
+        .ok_or_else(|| {
+            let offered: Vec<_> =
+                authorization.challenges.iter().map(|offered| offered.kind.as_str()).collect();
+            Misuse::NoChallenge { identifier: wanted, offered: offered.join(", ") }.into()
+        })
+}
+
+fn remember(checkpoint: &mut Checkpoint, challenges: &[Challenge]) {
+    for challenge in challenges {
+        if !checkpoint.presented.contains(challenge) {
+            checkpoint.presented.push(challenge.clone());
+        }
+    }
+}
+
+fn presented(challenges: &[Challenge], outcomes: Vec<Result<(), SolverError>>) -> Result<(), Error> {
+    for (challenge, outcome) in challenges.iter().zip(outcomes) {
+        outcome.map_err(|source| Error::Solver {
+            identifier: challenge.order_identifier(),
+            kind: challenge.kind.clone(),
+            source,
+        })?;
+    }
+    Ok(())
+}

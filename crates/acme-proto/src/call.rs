@@ -1,0 +1,500 @@
+//! One request and what it takes to get its answer: directory, nonce, repetition.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+use core::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+
+use crate::account::Registration;
+use crate::directory::Directory;
+use crate::error::{Delivery, Error, Misuse, TransportError, Violation};
+use crate::flow::{Exchange, Flow, Input, Operation, Step};
+use crate::jws::{self, KeyReference};
+use crate::limits;
+use crate::part::{Cx, Progress, ready};
+use crate::problem::ProblemKind;
+use crate::reply::Reply;
+use crate::session::Session;
+use crate::signer::Signer;
+use crate::url::Url;
+
+/// What a transport hands back.
+pub(crate) type Outcome = Result<http::Response<Vec<u8>>, TransportError>;
+
+/// One request to the CA, with everything that belongs to it: it fetches the directory and a
+/// nonce if there is none, signs, repeats after a refused nonce, and reads the answer.
+///
+/// A request that may be repeated (one that only reads, or newAccount) is sent up to
+/// [`limits::MAX_TRIES`](crate::limits::MAX_TRIES) times when no useful answer comes. Any other
+/// ends in the first such error: what became of it, only a look at the resource can tell.
+#[must_use = "a flow makes no progress until its driver resumes it"]
+pub struct Call<T> {
+    request: Request,
+    decode: fn(&Reply) -> Result<T, Error>,
+    stage: Stage,
+    own_nonce: Option<String>,
+    wait: Option<Duration>,
+    tries: u32,
+    nonce_retries: u32,
+    redirects: u32,
+    directory_refetched: bool,
+    is_waiting: bool,
+}
+
+/// What a call asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    operation: Operation,
+    target: Target,
+    method: Method,
+    signature: Signature,
+    payload: Payload,
+    accept: Option<&'static str>,
+    is_repeatable: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    Directory,
+    NewAccount,
+    NewNonce,
+    NewOrder,
+    RevokeCert,
+    Account,
+    /// A URL that a caller gave, to be checked when it is used.
+    Text(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Signature {
+    Nobody,
+    Account,
+    Key(Arc<dyn Signer>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    /// POST-as-GET: the empty payload.
+    Empty,
+    Json(String),
+    Registration(Box<Registration>),
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    Idle,
+    Directory(Url),
+    Nonce(Url),
+    Request(Url),
+}
+
+pub(crate) enum Next {
+    Send(Box<Exchange>),
+    Wait(Duration),
+}
+
+impl Request {
+    /// An unsigned GET.
+    pub(crate) fn get(operation: Operation, target: Target) -> Self {
+        Self {
+            operation,
+            target,
+            method: Method::GET,
+            signature: Signature::Nobody,
+            payload: Payload::Empty,
+            accept: None,
+            is_repeatable: true,
+        }
+    }
+
+    /// An unsigned HEAD.
+    pub(crate) fn head(operation: Operation, target: Target) -> Self {
+        Self { method: Method::HEAD, ..Self::get(operation, target) }
+    }
+
+    /// A POST-as-GET by the account: it reads, and may be repeated.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-6.3>
+    pub(crate) fn post_as_get(operation: Operation, target: Target) -> Self {
+        Self { method: Method::POST, signature: Signature::Account, ..Self::get(operation, target) }
+    }
+
+    /// A POST by the account that changes something: it is not repeated.
+    pub(crate) fn post(operation: Operation, target: Target, payload: String) -> Self {
+        Self { payload: Payload::Json(payload), is_repeatable: false, ..Self::post_as_get(operation, target) }
+    }
+
+    /// A newAccount: with the same key it finds the account that it made.
+    pub(crate) fn register(signer: Arc<dyn Signer>, registration: Registration) -> Self {
+        Self {
+            signature: Signature::Key(signer),
+            payload: Payload::Registration(Box::new(registration)),
+            ..Self::post_as_get(Operation::NewAccount, Target::NewAccount)
+        }
+    }
+
+    pub(crate) fn signed_by(self, signer: Arc<dyn Signer>) -> Self {
+        Self { signature: Signature::Key(signer), ..self }
+    }
+
+    /// Sending it twice does no harm.
+    pub(crate) fn repeatable(self) -> Self {
+        Self { is_repeatable: true, ..self }
+    }
+
+    pub(crate) fn accepting(self, media_type: &'static str) -> Self {
+        Self { accept: Some(media_type), ..self }
+    }
+}
+
+impl<T> Call<T> {
+    pub(crate) fn new(request: Request, decode: fn(&Reply) -> Result<T, Error>) -> Self {
+        Self {
+            request,
+            decode,
+            stage: Stage::Idle,
+            own_nonce: None,
+            wait: None,
+            tries: 0,
+            nonce_retries: 0,
+            redirects: 0,
+            directory_refetched: false,
+            is_waiting: false,
+        }
+    }
+
+    pub(crate) fn operation(&self) -> Operation {
+        self.request.operation
+    }
+
+    /// The same call from its beginning.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.request.clone(), self.decode)
+    }
+
+    /// What has to happen next.
+    pub(crate) fn next(&mut self, session: &mut Session, now: Timestamp) -> Result<Next, Error> {
+        if let Some(wait) = self.wait.take() {
+            return Ok(Next::Wait(wait));
+        }
+        if let Stage::Directory(url) = &self.stage {
+            let url = url.clone();
+            return self.send_get(session, Operation::Directory, Method::GET, &url);
+        }
+        let is_signed = !matches!(self.request.signature, Signature::Nobody);
+        if self.needs_directory(session, is_signed, now) {
+            let url = session.directory_url.clone();
+            self.stage = Stage::Directory(url.clone());
+            return self.send_get(session, Operation::Directory, Method::GET, &url);
+        }
+        let url = self.target_url(session)?;
+        if !is_signed {
+            self.stage = Stage::Request(url.clone());
+            let method = self.request.method.clone();
+            return self.send_get(session, self.request.operation, method, &url);
+        }
+        let Some(nonce) = self.own_nonce.take().or_else(|| session.take_nonce(now)) else {
+            let url = resource(session, Operation::NewNonce, |directory| directory.new_nonce.as_ref())?;
+            self.stage = Stage::Nonce(url.clone());
+            return self.send_get(session, Operation::NewNonce, Method::HEAD, &url);
+        };
+        let body = self.sign(session, &nonce, &url)?;
+        self.stage = Stage::Request(url.clone());
+        self.send(session, self.request.operation, Method::POST, &url, body)
+    }
+
+    /// Takes the outcome of the exchange; `None` means that the call goes on.
+    pub(crate) fn take(
+        &mut self,
+        session: &mut Session,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Option<T>, Error> {
+        let (operation, url) = match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Idle => return Err(Misuse::Input.into()),
+            Stage::Directory(url) => (Operation::Directory, url),
+            Stage::Nonce(url) => (Operation::NewNonce, url),
+            Stage::Request(url) => (self.request.operation, url),
+        };
+        let response = match outcome {
+            Ok(response) => response,
+            Err(source) => return self.undelivered(operation, source).map(|()| None),
+        };
+        let (parts, body) = response.into_parts();
+        let reply = Reply {
+            operation,
+            url,
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+            received: now,
+        };
+        if operation == self.request.operation {
+            return self.answered(session, &reply);
+        }
+        if operation == Operation::Directory {
+            return self.take_directory(session, &reply).map(|()| None);
+        }
+        self.take_nonce(&reply).map(|()| None)
+    }
+
+    fn needs_directory(&self, session: &Session, is_signed: bool, now: Timestamp) -> bool {
+        let is_resource = match &self.request.target {
+            Target::Directory => return true,
+            Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert => true,
+            Target::Account | Target::Text(_) => false,
+        };
+        (is_resource || is_signed) && session.fresh_directory(now).is_none()
+    }
+
+    fn target_url(&self, session: &Session) -> Result<Url, Error> {
+        match &self.request.target {
+            Target::Directory => Ok(session.directory_url.clone()),
+            Target::NewAccount => resource(session, Operation::NewAccount, |d| d.new_account.as_ref()),
+            Target::NewNonce => resource(session, Operation::NewNonce, |d| d.new_nonce.as_ref()),
+            Target::NewOrder => resource(session, Operation::NewOrder, |d| d.new_order.as_ref()),
+            Target::RevokeCert => resource(session, Operation::RevokeCert, |d| d.revoke_cert.as_ref()),
+            Target::Account => Ok(session.account()?.url.clone()),
+            Target::Text(text) => Url::parse(text)
+                .ok_or_else(|| Error::protocol(self.request.operation, Violation::Url(text.clone()))),
+        }
+    }
+
+    fn sign(&self, session: &Session, nonce: &str, url: &Url) -> Result<Vec<u8>, Error> {
+        let (signer, key) = match &self.request.signature {
+            Signature::Key(signer) => (signer, KeyReference::Jwk),
+            Signature::Account | Signature::Nobody => {
+                let account = session.account()?;
+                (&account.signer, KeyReference::Kid(account.url.as_str()))
+            }
+        };
+        let registration;
+        let payload = match &self.request.payload {
+            Payload::Empty => "",
+            Payload::Json(payload) => payload,
+            Payload::Registration(request) => {
+                registration = request.payload(session, &**signer, url)?;
+                &registration
+            }
+        };
+        jws::sign(&**signer, &key, nonce, url.as_str(), payload)
+    }
+
+    fn send_get(
+        &self,
+        session: &Session,
+        operation: Operation,
+        method: Method,
+        url: &Url,
+    ) -> Result<Next, Error> {
+        self.send(session, operation, method, url, Vec::new())
+    }
+
+    fn send(
+        &self,
+        session: &Session,
+        operation: Operation,
+        method: Method,
+        url: &Url,
+        body: Vec<u8>,
+    ) -> Result<Next, Error> {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(url.uri().clone())
+            .header(USER_AGENT, session.user_agent.as_str());
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/jose+json");
+        }
+        if let (Some(media_type), true) = (self.request.accept, operation == self.request.operation) {
+            request = request.header(ACCEPT, media_type);
+        }
+        let request = request
+            .body(body)
+            .map_err(|_| Error::protocol(operation, Violation::Url(url.as_str().into())))?;
+        let exchange = Exchange::new(request, operation, limits::MAX_BODY, limits::EXCHANGE_TIME_LIMIT);
+        Ok(Next::Send(Box::new(exchange)))
+    }
+
+    /// No response came: again, or the end.
+    fn undelivered(&mut self, operation: Operation, source: TransportError) -> Result<(), Error> {
+        let was_request = operation == self.request.operation;
+        let is_safe = source.delivery == Delivery::NotSent || self.request.is_repeatable || !was_request;
+        if is_safe && source.is_temporary() && self.may_try_again(None) {
+            return Ok(());
+        }
+        Err(Error::Transport { operation, source })
+    }
+
+    /// Counts a try; the second follows at once, the last after a wait.
+    fn may_try_again(&mut self, wait: Option<Duration>) -> bool {
+        self.tries += 1;
+        if self.tries >= limits::MAX_TRIES {
+            return false;
+        }
+        self.wait = wait.or_else(|| (self.tries > 1).then_some(limits::RETRY_WAIT));
+        true
+    }
+
+    fn answered(&mut self, session: &mut Session, reply: &Reply) -> Result<Option<T>, Error> {
+        let nonce = reply.nonce();
+        if reply.is_success() {
+            self.keep(session, nonce, reply.received);
+            if reply.operation == Operation::Directory {
+                session.remember_directory(Directory::decode(reply)?, reply.received);
+            }
+            return (self.decode)(reply).map(Some);
+        }
+        if (300..400).contains(&reply.status) {
+            if reply.operation == Operation::Directory {
+                return self.follow(reply).map(|()| None);
+            }
+            self.keep(session, nonce, reply.received);
+            return Err(reply.violation(Violation::Redirect));
+        }
+        let refusal = reply.refusal();
+        if refusal.problem.kind == ProblemKind::BadNonce && self.may_use_another_nonce() {
+            self.own_nonce = nonce;
+            return Ok(None);
+        }
+        self.keep(session, nonce, reply.received);
+        if self.is_directory_stale(reply) {
+            session.forget_directory();
+            self.directory_refetched = true;
+            return Ok(None);
+        }
+        let is_short = refusal.retry_after.is_none_or(|wait| wait <= limits::MAX_WAIT);
+        if self.request.is_repeatable && refusal.is_temporary() && is_short {
+            let wait = refusal.retry_after.map(|wait| session.with_jitter(wait));
+            if self.may_try_again(wait) {
+                return Ok(None);
+            }
+        }
+        Err(refusal.into())
+    }
+
+    fn keep(&self, session: &mut Session, nonce: Option<String>, now: Timestamp) {
+        if let Some(nonce) = nonce {
+            session.add_nonce(nonce, now);
+        }
+    }
+
+    fn may_use_another_nonce(&mut self) -> bool {
+        self.nonce_retries += 1;
+        if self.nonce_retries > limits::MAX_NONCE_RETRIES {
+            return false;
+        }
+        if self.nonce_retries > limits::IMMEDIATE_NONCE_RETRIES {
+            self.wait = Some(limits::NONCE_RETRY_WAIT);
+        }
+        true
+    }
+
+    /// A resource of the directory that is not there: the CA may have moved it.
+    fn is_directory_stale(&self, reply: &Reply) -> bool {
+        let is_resource = matches!(
+            self.request.target,
+            Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert
+        );
+        reply.status == StatusCode::NOT_FOUND.as_u16() && is_resource && !self.directory_refetched
+    }
+
+    fn take_directory(&mut self, session: &mut Session, reply: &Reply) -> Result<(), Error> {
+        if let Some(nonce) = reply.nonce() {
+            session.add_nonce(nonce, reply.received);
+        }
+        if reply.is_success() {
+            session.remember_directory(Directory::decode(reply)?, reply.received);
+            return Ok(());
+        }
+        if (300..400).contains(&reply.status) {
+            return self.follow(reply);
+        }
+        self.side_request_refused(reply)
+    }
+
+    fn follow(&mut self, reply: &Reply) -> Result<(), Error> {
+        self.redirects += 1;
+        match reply.location() {
+            Some(url) if self.redirects <= limits::MAX_REDIRECTS => {
+                self.stage = Stage::Directory(url);
+                Ok(())
+            }
+            Some(_) | None => Err(reply.violation(Violation::Redirect)),
+        }
+    }
+
+    fn take_nonce(&mut self, reply: &Reply) -> Result<(), Error> {
+        self.own_nonce = reply.nonce();
+        if self.own_nonce.is_some() {
+            return Ok(());
+        }
+        if reply.is_success() {
+            return Err(reply.violation(Violation::Header("Replay-Nonce")));
+        }
+        self.side_request_refused(reply)
+    }
+
+    /// The directory or a nonce was refused: again, or the end.
+    fn side_request_refused(&mut self, reply: &Reply) -> Result<(), Error> {
+        let refusal = reply.refusal();
+        let is_short = refusal.retry_after.is_none_or(|wait| wait <= limits::MAX_WAIT);
+        if refusal.is_temporary() && is_short && self.may_try_again(refusal.retry_after) {
+            return Ok(());
+        }
+        Err(refusal.into())
+    }
+}
+
+impl<T> Call<T> {
+    /// Goes on as part of a flow.
+    pub(crate) fn poll(&mut self, cx: &mut Cx<'_>) -> Result<Progress<T>, Error> {
+        if self.is_waiting {
+            cx.take_elapsed()?;
+            self.is_waiting = false;
+        } else if !matches!(self.stage, Stage::Idle) {
+            let outcome = cx.take_response()?;
+            if let Some(output) = self.take(cx.session, outcome, cx.now)? {
+                return Ok(Progress::Ready(output));
+            }
+        }
+        Ok(Progress::Pending(match self.next(cx.session, cx.now)? {
+            Next::Send(exchange) => Step::Exchange(vec![*exchange]),
+            Next::Wait(wait) => {
+                self.is_waiting = true;
+                Step::Wait(wait)
+            }
+        }))
+    }
+}
+
+impl<T> Flow for Call<T> {
+    type Context = Session;
+    type Output = T;
+
+    fn resume(&mut self, session: &mut Session, input: Input, now: Timestamp) -> Result<Step<T>, Error> {
+        let mut cx = Cx::new(session, input, now)?;
+        Ok(Step::Done(ready!(self.poll(&mut cx)?)))
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("operation", &self.request.operation).finish_non_exhaustive()
+    }
+}
+
+fn resource(
+    session: &Session,
+    operation: Operation,
+    member: impl FnOnce(&Directory) -> Option<&Url>,
+) -> Result<Url, Error> {
+    session.directory().and_then(member).cloned().ok_or_else(|| Misuse::NotOffered(operation).into())
+}

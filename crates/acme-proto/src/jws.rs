@@ -1,0 +1,58 @@
+//! Requests as flattened JSON Web Signatures.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::base64url;
+use crate::error::Error;
+use crate::json::quoted;
+use crate::signer::{Mac, Signer};
+
+/// Who a request says that it is from.
+pub(crate) enum KeyReference<'a> {
+    /// The public key itself: newAccount, and revocation by the certificate's key.
+    Jwk,
+    /// The account's URL: everything else.
+    Kid(&'a str),
+}
+
+/// Signs a request.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-6.2>
+pub(crate) fn sign(
+    signer: &dyn Signer,
+    key: &KeyReference<'_>,
+    nonce: &str,
+    url: &str,
+    payload: &str,
+) -> Result<Vec<u8>, Error> {
+    let algorithm = signer.algorithm().as_str();
+    let key = match key {
+        KeyReference::Jwk => format!(r#""jwk":{}"#, signer.jwk().to_json()),
+        KeyReference::Kid(account_url) => format!(r#""kid":{}"#, quoted(account_url)),
+    };
+    let protected = format!(r#"{{"alg":"{algorithm}",{key},"nonce":"{nonce}","url":{}}}"#, quoted(url));
+    assemble(&protected, payload, |message| signer.sign(message).map_err(Error::Sign))
+}
+
+/// Signs an external account binding.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4>
+pub(crate) fn bind(mac: &dyn Mac, kid: &str, url: &str, jwk: &str) -> Result<String, Error> {
+    let protected = format!(r#"{{"alg":"{}","kid":{},"url":{}}}"#, mac.algorithm(), quoted(kid), quoted(url));
+    let body = assemble(&protected, jwk, |message| Ok(mac.sign(message)))?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+fn assemble(
+    protected: &str,
+    payload: &str,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, Error>,
+) -> Result<Vec<u8>, Error> {
+    let message = format!("{}.{}", base64url::encode(protected), base64url::encode(payload));
+    let signature = base64url::encode(sign(message.as_bytes())?);
+    let (protected, payload) = message.split_once('.').unwrap_or((&message, ""));
+    let body = format!(r#"{{"protected":"{protected}","payload":"{payload}","signature":"{signature}"}}"#);
+    Ok(body.into_bytes())
+}
