@@ -1,0 +1,265 @@
+//! Accounts (RFC 8555 sections 7.1.2 and 7.3).
+
+use http::{Request, Response, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Ca, Refusal,
+    admission::{self, object},
+};
+use crate::{
+    key::PublicKey,
+    problem::Problem,
+    reply,
+    state::{Account, AccountStatus},
+};
+
+impl Ca {
+    /// newAccount (RFC 8555 sections 7.3 and 7.3.1).
+    pub(super) fn new_account(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        _now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, Refusal> {
+        let (key, payload) = self.admit_key(request)?;
+        let wish = object(&payload)?;
+        let only_existing = flag(&wish, "onlyReturnExisting")?;
+        if let Some(id) = self.account_of(&key) {
+            if self.account_record(&id)?.status != AccountStatus::Valid {
+                return Err(admission::deactivated().into());
+            }
+            return Ok(self.account_response(StatusCode::OK, &id));
+        }
+        if only_existing {
+            return Err(Problem::new(
+                "accountDoesNotExist",
+                400,
+                "RFC 8555 section 7.3.1: no account has this key",
+            )
+            .into());
+        }
+        let contact = contacts(&wish)?.unwrap_or_default();
+        let terms_agreed = flag(&wish, "termsOfServiceAgreed")?;
+        if let (Some(terms), false) = (&self.config.terms_of_service, terms_agreed) {
+            return Err(terms_wanted(terms));
+        }
+        if self.certificate_key_is(&key) {
+            return Err(Problem::new(
+                "badPublicKey",
+                400,
+                "RFC 8555 section 11.1: the key of an account is not that of a certificate",
+            )
+            .into());
+        }
+        let id = (self.state.accounts.len() + 1).to_string();
+        let account = Account {
+            jwk: key.to_jwk(),
+            key: Some(key),
+            contact,
+            terms_agreed,
+            status: AccountStatus::Valid,
+            orders: Vec::new(),
+        };
+        self.state.accounts.insert(id.clone(), account);
+        Ok(self.account_response(StatusCode::CREATED, &id))
+    }
+
+    /// The account's own URL: read, update, deactivate (RFC 8555 sections 7.3.2 and 7.3.6).
+    pub(super) fn account(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        id: &str,
+        _now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, Refusal> {
+        let (caller, payload) = self.admit_account(request)?;
+        if caller != id {
+            return Err(Problem::unauthorized("RFC 8555 section 7.3: this account is not yours").into());
+        }
+        if !payload.is_empty() {
+            let wish = object(&payload)?;
+            let contact = contacts(&wish)?;
+            let deactivate = match wish.get("status") {
+                None => false,
+                Some(status) if status == "deactivated" => true,
+                Some(_) => {
+                    return Err(Problem::malformed(
+                        "RFC 8555 section 7.3.6: the only status a client can set is deactivated",
+                    )
+                    .into());
+                }
+            };
+            if let Some(account) = self.state.accounts.get_mut(id) {
+                if let Some(contact) = contact {
+                    account.contact = contact;
+                }
+                if deactivate {
+                    account.status = AccountStatus::Deactivated;
+                }
+            }
+        }
+        Ok(self.account_response(StatusCode::OK, id))
+    }
+
+    /// A page of the orders list (RFC 8555 section 7.1.2.1).
+    pub(super) fn orders(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        id: &str,
+        _now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, Refusal> {
+        let (caller, payload) = self.admit_account(request)?;
+        admission::expect_empty(&payload)?;
+        if !self.config.orders_list {
+            return Err(Problem::not_found("resource").into());
+        }
+        if caller != id {
+            return Err(Problem::unauthorized("RFC 8555 section 7.1.2.1: these orders are not yours").into());
+        }
+        let start = match request.uri().query() {
+            None => 0,
+            Some(query) => query
+                .strip_prefix("cursor=")
+                .and_then(|cursor| cursor.parse::<usize>().ok())
+                .ok_or_else(|| Problem::malformed("the cursor is not one that this CA gave out"))?,
+        };
+        let all = &self.account_record(id)?.orders;
+        let per_page = self.config.orders_per_page;
+        let page: Vec<String> = all
+            .iter()
+            .skip(start)
+            .take(per_page)
+            .map(|order| self.url(&format!("/order/{order}")))
+            .collect();
+        let next = start.saturating_add(per_page);
+        let has_more = next < all.len();
+        let mut body = Map::new();
+        body.insert("orders".to_owned(), json!(page));
+        self.decorate(&mut body, &[]);
+        let mut response = reply::json(StatusCode::OK, &Value::Object(body));
+        if has_more {
+            let url = self.url(&format!("/account/{id}/orders?cursor={next}"));
+            reply::link(&mut response, &url, "next");
+        }
+        Ok(response)
+    }
+
+    fn account_of(&self, key: &PublicKey) -> Option<String> {
+        let mut accounts = self.state.accounts.iter();
+        let (id, _) = accounts.find(|(_, account)| account.key.as_ref() == Some(key))?;
+        Some(id.clone())
+    }
+
+    /// Whether a key belongs to an account (RFC 8555 section 11.1).
+    pub(super) fn account_key_is(&self, key: &PublicKey) -> bool {
+        self.account_of(key).is_some()
+    }
+
+    fn account_response(&mut self, status: StatusCode, id: &str) -> Response<Vec<u8>> {
+        let url = self.url(&format!("/account/{id}"));
+        let mut body = Map::new();
+        if let Some(account) = self.state.accounts.get(id) {
+            body.insert("status".to_owned(), json!(account.status));
+            if !account.contact.is_empty() {
+                body.insert("contact".to_owned(), json!(account.contact));
+            }
+            if account.terms_agreed {
+                body.insert("termsOfServiceAgreed".to_owned(), json!(true));
+            }
+            if self.config.orders_list {
+                body.insert("orders".to_owned(), json!(format!("{url}/orders")));
+            }
+        }
+        self.decorate(
+            &mut body,
+            &["contact", "termsOfServiceAgreed", "externalAccountBinding", "orders"],
+        );
+        let mut response = reply::json(status, &Value::Object(body));
+        reply::set(&mut response, header::LOCATION, &url);
+        if let Some(terms) = self.config.terms_of_service.clone() {
+            reply::link(&mut response, &terms, "terms-of-service");
+        }
+        response
+    }
+}
+
+fn terms_wanted(terms: &str) -> Refusal {
+    let mut problem = Problem::new(
+        "userActionRequired",
+        403,
+        "RFC 8555 section 7.3.3: the terms of service must be agreed to, with \"termsOfServiceAgreed\"",
+    );
+    problem.instance = Some(terms.to_owned());
+    Refusal::from(problem).with(header::LINK, format!("<{terms}>;rel=\"terms-of-service\""))
+}
+
+fn flag(wish: &Map<String, Value>, name: &str) -> Result<bool, Problem> {
+    match wish.get(name) {
+        None => Ok(false),
+        Some(value) => value.as_bool().ok_or_else(|| {
+            Problem::malformed(format!("RFC 8555 section 7.3: \"{name}\" must be true or false"))
+        }),
+    }
+}
+
+fn contacts(wish: &Map<String, Value>) -> Result<Option<Vec<String>>, Problem> {
+    let Some(value) = wish.get("contact") else {
+        return Ok(None);
+    };
+    let list = value.as_array().ok_or_else(contact_form)?;
+    if list.len() > MAX_CONTACTS {
+        return Err(invalid_contact("there are more than ten"));
+    }
+    let mut contacts = Vec::new();
+    for item in list {
+        let url = item.as_str().ok_or_else(contact_form)?;
+        check_contact(url)?;
+        contacts.push(url.to_owned());
+    }
+    Ok(Some(contacts))
+}
+
+fn contact_form() -> Problem {
+    Problem::malformed("RFC 8555 section 7.1.2: \"contact\" must be an array of URLs")
+}
+
+fn check_contact(url: &str) -> Result<(), Problem> {
+    let Some((scheme, address)) = url.split_once(':') else {
+        return Err(invalid_contact("it is no URL"));
+    };
+    if !scheme.eq_ignore_ascii_case("mailto") {
+        return Err(Problem::new(
+            "unsupportedContact",
+            400,
+            "RFC 8555 section 7.3: this CA takes mailto contacts only",
+        ));
+    }
+    if address.contains('?') {
+        return Err(invalid_contact("it has hfields"));
+    }
+    if address.contains(',') {
+        return Err(invalid_contact("it has more than one address"));
+    }
+    match address.split_once('@') {
+        Some((local, domain))
+            if !local.is_empty()
+                && !domain.is_empty()
+                && !domain.contains('@')
+                && address.is_ascii()
+                && !address.contains(|c: char| c.is_ascii_whitespace() || c.is_ascii_control()) =>
+        {
+            Ok(())
+        }
+        Some(_) | None => Err(invalid_contact("it is no address")),
+    }
+}
+
+fn invalid_contact(why: &str) -> Problem {
+    Problem::new(
+        "invalidContact",
+        400,
+        format!("RFC 8555 section 7.3: a contact is refused: {why}"),
+    )
+}
+
+const MAX_CONTACTS: usize = 10;

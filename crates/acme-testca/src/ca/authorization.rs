@@ -1,0 +1,392 @@
+//! Authorizations, challenges, and the validations they ask for (RFC 8555 sections 7.1.4, 7.5, 8).
+
+use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Ca, Refusal,
+    admission::object,
+};
+use crate::{
+    encoding,
+    identifier::Identifier,
+    problem::Problem,
+    reply,
+    state::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus},
+    validation::{Method, Validation, ValidationId},
+};
+
+impl Ca {
+    /// The next validation to be carried out. Each is given once.
+    pub fn poll_validation(&mut self) -> Option<Validation> {
+        self.validations.pop_front()
+    }
+
+    /// Tells how a validation ended. One that the CA does not wait for any more is ignored.
+    pub fn validated(&mut self, id: ValidationId, outcome: Result<(), Problem>, now: Timestamp) {
+        let now = self.at(now);
+        if let Some((authorization, index)) = self.under_way.remove(&id) {
+            self.settle(&authorization, index, outcome, now);
+        }
+    }
+
+    /// Asks again for the validations that were under way when the state was saved.
+    pub(super) fn resume_validations(&mut self) {
+        let open: Vec<(String, usize)> = self
+            .state
+            .authorizations
+            .iter()
+            .flat_map(|(id, authorization)| {
+                let challenges = authorization.challenges.iter().enumerate();
+                challenges
+                    .filter(|(_, challenge)| challenge.status == ChallengeStatus::Processing)
+                    .map(|(index, _)| (id.clone(), index))
+            })
+            .collect();
+        for (id, index) in open {
+            self.ask_for_validation(&id, index);
+        }
+    }
+
+    /// Reading and deactivating an authorization (RFC 8555 sections 7.5 and 7.5.2).
+    pub(super) fn authorization(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, Refusal> {
+        let (account, payload) = self.admit_account(request)?;
+        self.own_authorization(id, &account)?;
+        if !payload.is_empty() {
+            let wish = object(&payload)?;
+            if wish.get("status").is_none_or(|status| status != "deactivated") {
+                return Err(Problem::malformed(
+                    "RFC 8555 section 7.5.2: the only update of an authorization is \"status\":\"deactivated\"",
+                )
+                .into());
+            }
+            self.deactivate(id)?;
+        }
+        self.refresh_authorization(id, now);
+        let authorization = self.own_authorization(id, &account)?.clone();
+        Ok(self.authorization_response(id, &authorization, now))
+    }
+
+    /// Answering and reading a challenge (RFC 8555 section 7.5.1).
+    pub(super) fn challenge(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        id: &str,
+        index: usize,
+        now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, Refusal> {
+        let (account, payload) = self.admit_account(request)?;
+        self.refresh_authorization(id, now);
+        let challenge = self.own_challenge(id, index, &account)?;
+        if !payload.is_empty() {
+            object(&payload)?;
+            if Method::of_type(&challenge.kind).is_none() {
+                return Err(Problem::malformed(format!(
+                    "this CA offers {:?} to see whether clients leave it alone, and does not validate it",
+                    challenge.kind
+                ))
+                .into());
+            }
+            self.take_answer(id, index, now)?;
+        }
+        let challenge = self.own_challenge(id, index, &account)?;
+        let mut response = reply::json(StatusCode::OK, &self.challenge_json(id, index, &challenge));
+        let up = self.url(&format!("/authorization/{id}"));
+        reply::link(&mut response, &up, "up");
+        if challenge.status == ChallengeStatus::Processing {
+            self.add_retry_after(&mut response, now);
+        }
+        Ok(response)
+    }
+
+    /// The authorization for an identifier of a new order: a valid one that is there already, if
+    /// the dice say so, or a new one.
+    pub(super) fn authorization_for(&mut self, account: &str, identifier: &Identifier, now: Timestamp) -> String {
+        let (base, wildcard) = identifier.split_wildcard();
+        let found = self.valid_authorization(account, &base, wildcard, now);
+        if let Some(id) = found
+            && self.state.dice.happens(self.config.authorization_reuse_percent)
+        {
+            return id;
+        }
+        let challenges = self.offered(wildcard);
+        let id = self.state.dice.id();
+        let authorization = Authorization {
+            account: account.to_owned(),
+            identifier: base,
+            wildcard,
+            status: AuthorizationStatus::Pending,
+            expires: now.saturating_add(self.config.order_lifetime).unwrap_or(now),
+            challenges,
+        };
+        self.state.authorizations.insert(id.clone(), authorization);
+        id
+    }
+
+    /// Whether an account holds a valid authorization for a name of a certificate.
+    pub(super) fn holds_authorization(&self, account: &str, name: &str, now: Timestamp) -> bool {
+        let (base, wildcard) = Identifier::dns(name).split_wildcard();
+        self.valid_authorization(account, &base, wildcard, now).is_some()
+    }
+
+    /// Lets an authorization expire if it is time, and gives its status.
+    pub(super) fn refresh_authorization(&mut self, id: &str, now: Timestamp) -> Option<AuthorizationStatus> {
+        let authorization = self.state.authorizations.get_mut(id)?;
+        let is_open = matches!(
+            authorization.status,
+            AuthorizationStatus::Pending | AuthorizationStatus::Valid
+        );
+        if is_open && authorization.expires <= now {
+            authorization.status = AuthorizationStatus::Expired;
+        }
+        Some(authorization.status)
+    }
+
+    /// Why an order with these authorizations is invalid.
+    pub(super) fn authorization_failures(&self, ids: &[String]) -> Problem {
+        let failed = ids
+            .iter()
+            .filter_map(|id| self.state.authorizations.get(id))
+            .filter(|one| {
+                !matches!(one.status, AuthorizationStatus::Pending | AuthorizationStatus::Valid)
+            });
+        let subproblems: Vec<Problem> = failed
+            .map(|one| {
+                let cause = one.challenges.iter().find_map(|challenge| challenge.error.clone());
+                let unknown = || Problem::unauthorized(format!("the authorization is {}", json!(one.status)));
+                cause.unwrap_or_else(unknown).about(one.identifier.clone())
+            })
+            .collect();
+        Problem::unauthorized("RFC 8555 section 7.1.6: an authorization of the order failed")
+            .with_subproblems(subproblems)
+    }
+
+    /// Ends a challenge, and its authorization with it.
+    pub(super) fn settle(&mut self, id: &str, index: usize, outcome: Result<(), Problem>, now: Timestamp) {
+        let valid_until = now
+            .saturating_add(self.config.authorization_lifetime)
+            .unwrap_or(now);
+        let Some(authorization) = self.state.authorizations.get_mut(id) else {
+            return;
+        };
+        let Some(challenge) = authorization.challenges.get_mut(index) else {
+            return;
+        };
+        if authorization.status != AuthorizationStatus::Pending {
+            return;
+        }
+        match outcome {
+            Ok(()) => {
+                challenge.status = ChallengeStatus::Valid;
+                challenge.validated = Some(now);
+                authorization.status = AuthorizationStatus::Valid;
+                authorization.expires = valid_until;
+            }
+            Err(problem) => {
+                challenge.status = ChallengeStatus::Invalid;
+                challenge.error = Some(problem.completed());
+                authorization.status = AuthorizationStatus::Invalid;
+            }
+        }
+    }
+
+    fn take_answer(&mut self, id: &str, index: usize, now: Timestamp) -> Result<(), Problem> {
+        let Some(authorization) = self.state.authorizations.get_mut(id) else {
+            return Err(Problem::not_found("authorization"));
+        };
+        let status = authorization.status;
+        let Some(challenge) = authorization.challenges.get_mut(index) else {
+            return Err(Problem::not_found("challenge"));
+        };
+        match (status, challenge.status) {
+            (AuthorizationStatus::Pending, ChallengeStatus::Pending) => {}
+            (_, ChallengeStatus::Processing | ChallengeStatus::Valid) => return Ok(()),
+            (
+                AuthorizationStatus::Pending
+                | AuthorizationStatus::Valid
+                | AuthorizationStatus::Invalid
+                | AuthorizationStatus::Deactivated
+                | AuthorizationStatus::Expired,
+                ChallengeStatus::Pending | ChallengeStatus::Invalid,
+            ) => {
+                return Err(Problem::malformed(format!(
+                    "RFC 8555 section 7.5.1: the authorization is {}, its challenges take no answer",
+                    json!(status)
+                )));
+            }
+        }
+        challenge.status = ChallengeStatus::Processing;
+        self.log.validations += 1;
+        if self.config.always_valid {
+            self.settle(id, index, Ok(()), now);
+        } else {
+            self.ask_for_validation(id, index);
+        }
+        Ok(())
+    }
+
+    fn ask_for_validation(&mut self, id: &str, index: usize) {
+        let Some(validation) = self.validation_of(id, index) else {
+            return;
+        };
+        self.next_validation += 1;
+        self.under_way.insert(validation.id, (id.to_owned(), index));
+        self.validations.push_back(validation);
+    }
+
+    fn validation_of(&self, id: &str, index: usize) -> Option<Validation> {
+        let authorization = self.state.authorizations.get(id)?;
+        let challenge = authorization.challenges.get(index)?;
+        let account = self.state.accounts.get(&authorization.account)?;
+        let token = challenge.token.clone()?;
+        Some(Validation {
+            id: ValidationId(self.next_validation),
+            method: Method::of_type(&challenge.kind)?,
+            name: authorization.identifier.value.clone(),
+            key_authorization: format!("{token}.{}", account.key.as_ref()?.thumbprint()),
+            token,
+        })
+    }
+
+    fn deactivate(&mut self, id: &str) -> Result<(), Problem> {
+        let Some(authorization) = self.state.authorizations.get_mut(id) else {
+            return Err(Problem::not_found("authorization"));
+        };
+        match authorization.status {
+            AuthorizationStatus::Pending | AuthorizationStatus::Valid => {
+                authorization.status = AuthorizationStatus::Deactivated;
+                Ok(())
+            }
+            AuthorizationStatus::Deactivated => Ok(()),
+            AuthorizationStatus::Invalid | AuthorizationStatus::Expired => Err(Problem::malformed(
+                "RFC 8555 section 7.1.6: only a pending or valid authorization can be deactivated",
+            )),
+        }
+    }
+
+    fn own_authorization(&self, id: &str, account: &str) -> Result<&Authorization, Problem> {
+        let found = self.state.authorizations.get(id);
+        let authorization = found.ok_or_else(|| Problem::not_found("authorization"))?;
+        if authorization.account != account {
+            return Err(Problem::unauthorized("RFC 8555 section 7.5: this authorization is not yours"));
+        }
+        Ok(authorization)
+    }
+
+    fn own_challenge(&self, id: &str, index: usize, account: &str) -> Result<Challenge, Problem> {
+        let authorization = self.own_authorization(id, account)?;
+        let challenge = authorization.challenges.get(index).cloned();
+        challenge.ok_or_else(|| Problem::not_found("challenge"))
+    }
+
+    fn valid_authorization(
+        &self,
+        account: &str,
+        identifier: &Identifier,
+        wildcard: bool,
+        now: Timestamp,
+    ) -> Option<String> {
+        let mut all = self.state.authorizations.iter();
+        let (id, _) = all.find(|(_, one)| {
+            one.account == account
+                && one.identifier == *identifier
+                && one.wildcard == wildcard
+                && one.status == AuthorizationStatus::Valid
+                && one.expires > now
+        })?;
+        Some(id.clone())
+    }
+
+    fn offered(&mut self, wildcard: bool) -> Vec<Challenge> {
+        let mut challenges = Vec::new();
+        if self.config.strange_challenges {
+            challenges.push(pending(UNKNOWN_TYPE, Some(self.state.dice.token())));
+        }
+        let methods: &[Method] = if wildcard {
+            &[Method::Dns01]
+        } else {
+            &[Method::Http01, Method::Dns01, Method::TlsAlpn01]
+        };
+        for method in methods {
+            let token = self.state.dice.token();
+            challenges.push(pending(method.challenge_type(), Some(token)));
+        }
+        if self.config.strange_challenges {
+            challenges.push(pending(TOKENLESS_TYPE, None));
+        }
+        challenges
+    }
+
+    fn authorization_response(
+        &mut self,
+        id: &str,
+        authorization: &Authorization,
+        now: Timestamp,
+    ) -> Response<Vec<u8>> {
+        let shown = |challenge: &Challenge| match authorization.status {
+            AuthorizationStatus::Valid => challenge.status == ChallengeStatus::Valid,
+            AuthorizationStatus::Invalid => challenge.status == ChallengeStatus::Invalid,
+            AuthorizationStatus::Pending
+            | AuthorizationStatus::Deactivated
+            | AuthorizationStatus::Expired => true,
+        };
+        let mut challenges = Vec::new();
+        for (index, challenge) in authorization.challenges.iter().enumerate() {
+            if shown(challenge) {
+                challenges.push(self.challenge_json(id, index, challenge));
+            }
+        }
+        let mut body = Map::new();
+        body.insert("status".to_owned(), json!(authorization.status));
+        body.insert("expires".to_owned(), json!(encoding::rfc3339(authorization.expires)));
+        body.insert("identifier".to_owned(), json!(authorization.identifier));
+        body.insert("challenges".to_owned(), Value::Array(challenges));
+        if authorization.wildcard {
+            body.insert("wildcard".to_owned(), json!(true));
+        }
+        self.decorate(&mut body, &["wildcard"]);
+        let mut response = reply::json(StatusCode::OK, &Value::Object(body));
+        if authorization.status == AuthorizationStatus::Pending {
+            self.add_retry_after(&mut response, now);
+        }
+        response
+    }
+
+    fn challenge_json(&mut self, id: &str, index: usize, challenge: &Challenge) -> Value {
+        let mut body = Map::new();
+        body.insert("type".to_owned(), json!(challenge.kind));
+        body.insert("url".to_owned(), json!(self.url(&format!("/challenge/{id}/{index}"))));
+        body.insert("status".to_owned(), json!(challenge.status));
+        match &challenge.token {
+            Some(token) => body.insert("token".to_owned(), json!(token)),
+            None => body.insert("issuer-domain-names".to_owned(), json!(["testca.invalid"])),
+        };
+        if let Some(validated) = challenge.validated {
+            body.insert("validated".to_owned(), json!(encoding::rfc3339(validated)));
+        }
+        if let Some(error) = &challenge.error {
+            body.insert("error".to_owned(), json!(error));
+        }
+        self.decorate(&mut body, &["token", "validated", "error"]);
+        Value::Object(body)
+    }
+}
+
+fn pending(kind: &str, token: Option<String>) -> Challenge {
+    Challenge {
+        kind: kind.to_owned(),
+        token,
+        status: ChallengeStatus::Pending,
+        validated: None,
+        error: None,
+    }
+}
+
+const UNKNOWN_TYPE: &str = "testca-unknown-01";
+const TOKENLESS_TYPE: &str = "dns-persist-01";

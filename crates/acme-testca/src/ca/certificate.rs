@@ -1,0 +1,124 @@
+//! Issuing certificates and handing them out (RFC 8555 section 7.4.2).
+
+use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
+
+use super::{Ca, Refusal, admission};
+use crate::{
+    encoding,
+    error::Error,
+    key::PublicKey,
+    pki::{BACKDATE, Leaf, SERIAL_LEN},
+    problem::Problem,
+    reply,
+    state::{Certificate, Order, OrderStatus},
+};
+
+impl Ca {
+    /// Downloading a certificate.
+    pub(super) fn certificate(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        id: &str,
+        _now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, Refusal> {
+        let (account, payload) = self.admit_account(request)?;
+        admission::expect_empty(&payload)?;
+        let certificate = self
+            .state
+            .certificates
+            .get(id)
+            .ok_or_else(|| Problem::not_found("certificate"))?;
+        if certificate.account != account {
+            return Err(Problem::unauthorized("RFC 8555 section 7.4.2: this certificate is not yours").into());
+        }
+        let chain = self.chain_pem(&certificate.der);
+        Ok(reply::of_type(StatusCode::OK, PEM_CHAIN, chain.into_bytes()))
+    }
+
+    /// A chain as it is served: leaf first, then the intermediate.
+    pub(super) fn chain_pem(&self, leaf: &[u8]) -> String {
+        let mut chain = encoding::pem("CERTIFICATE", leaf);
+        chain.push_str(&encoding::pem("CERTIFICATE", self.authority.intermediate_der()));
+        chain
+    }
+
+    /// Issues the certificate of an order that is processing.
+    pub(super) fn complete(&mut self, id: &str, now: Timestamp) {
+        let Some(order) = self.state.orders.get(id).cloned() else {
+            return;
+        };
+        let Some(processing) = &order.processing else {
+            return;
+        };
+        let outcome = self.issue(id, &order, &processing.key_spki, now);
+        let Some(order) = self.state.orders.get_mut(id) else {
+            return;
+        };
+        order.processing = None;
+        match outcome {
+            Ok(certificate) => {
+                order.status = OrderStatus::Valid;
+                order.certificate = Some(certificate);
+            }
+            Err(error) => {
+                order.status = OrderStatus::Invalid;
+                order.error = Some(Problem::server_internal(error.to_string()));
+            }
+        }
+    }
+
+    /// Whether a key is that of a certificate issued here (RFC 8555 section 11.1).
+    pub(super) fn certificate_key_is(&self, key: &PublicKey) -> bool {
+        let mut certificates = self.state.certificates.values();
+        certificates.any(|one| PublicKey::from_spki(&one.key_spki).as_ref() == Some(key))
+    }
+
+    /// Makes a certificate for a key and names, as the order wants its dates.
+    pub(super) fn make_certificate(
+        &mut self,
+        order: &Order,
+        names: &[String],
+        key_spki: &[u8],
+        now: Timestamp,
+    ) -> Result<Certificate, Error> {
+        let serial = self.state.dice.serial::<SERIAL_LEN>();
+        let backdated = now.saturating_sub(BACKDATE).unwrap_or(now);
+        let not_before = encoding::whole_second(order.not_before.unwrap_or(backdated));
+        let last = not_before
+            .saturating_add(self.config.certificate_lifetime)
+            .unwrap_or(not_before);
+        let not_after = encoding::whole_second(order.not_after.unwrap_or(last));
+        let der = self.authority.issue(&Leaf {
+            serial: &serial,
+            names,
+            addresses: &[],
+            key_spki,
+            not_before,
+            not_after,
+        })?;
+        Ok(Certificate {
+            number: self.state.certificates.len() as u64,
+            serial: serial.iter().map(|octet| format!("{octet:02x}")).collect(),
+            account: order.account.clone(),
+            order: String::new(),
+            names: names.to_vec(),
+            der,
+            key_spki: key_spki.to_vec(),
+            not_before,
+            not_after,
+            revoked: None,
+        })
+    }
+
+    fn issue(&mut self, id: &str, order: &Order, key_spki: &[u8], now: Timestamp) -> Result<String, Error> {
+        let names: Vec<String> = order.identifiers.iter().map(|one| one.value.clone()).collect();
+        let mut certificate = self.make_certificate(order, &names, key_spki, now)?;
+        certificate.order = id.to_owned();
+        let certificate_id = self.state.dice.id();
+        self.state.certificates.insert(certificate_id.clone(), certificate);
+        Ok(certificate_id)
+    }
+}
+
+pub(super) const PEM_CHAIN: &str = "application/pem-certificate-chain";

@@ -1,0 +1,179 @@
+//! The switches of the CA.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{encoding, error::Error};
+
+/// How the CA behaves when no fault is scripted.
+///
+/// [`Config::default`] is hostile: everything it does is allowed by RFC 8555, and clients that take
+/// it for granted that a CA does otherwise fall over. [`Config::gentle`] turns that off. Change
+/// fields of one or the other:
+///
+/// ```
+/// let mut config = acme_testca::Config::gentle();
+/// config.order_reuse = true;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The URL in front of every path, without a final slash. A server that is started with this
+    /// empty fills in its own.
+    pub base_url: String,
+    /// What all chance comes from. Same seed and same requests: same responses, but for keys and
+    /// signatures.
+    pub seed: u64,
+    /// How many of a hundred good nonces are refused (RFC 8555 section 6.5).
+    pub nonce_refusal_percent: u8,
+    /// How many of a hundred valid authorizations are used again for a new order (section 7.1.3).
+    pub authorization_reuse_percent: u8,
+    /// Whether newOrder with the same identifiers answers with the order that is pending or ready
+    /// already, as Boulder does.
+    pub order_reuse: bool,
+    /// Whether accounts have a list of orders (section 7.1.2.1; Boulder has none).
+    pub orders_list: bool,
+    /// How many orders a page of the list holds.
+    pub orders_per_page: usize,
+    /// Whether identifiers and authorizations come back in another order than the client's.
+    pub reorder_identifiers: bool,
+    /// Whether the directory has one more key, with another name each time, as Boulder's.
+    pub random_directory_key: bool,
+    /// Whether authorizations hold a challenge of an unknown type, and one without a token.
+    pub strange_challenges: bool,
+    /// Whether every object has members that no RFC knows.
+    pub extra_members: bool,
+    /// Whether optional members that are absent are sent as `null`.
+    pub null_members: bool,
+    /// The terms that newAccount must agree to.
+    pub terms_of_service: Option<String>,
+    /// Whether challenges that are answered become valid at once, without a validation.
+    pub always_valid: bool,
+    /// Whether finalize answers with `valid`, or with `processing` first.
+    pub finalize: Finalize,
+    /// The Retry-After of challenges that are being validated, authorizations and orders that are
+    /// pending, and orders that are processing.
+    pub retry_after: RetryAfter,
+    /// How long certificates are valid.
+    pub certificate_lifetime: Duration,
+    /// How long an order can be worked on, and how long its pending authorizations live.
+    pub order_lifetime: Duration,
+    /// How long a valid authorization can be used for new orders.
+    pub authorization_lifetime: Duration,
+}
+
+impl Config {
+    /// A CA that does nothing unexpected, and nothing by chance.
+    pub fn gentle() -> Self {
+        Self {
+            nonce_refusal_percent: 0,
+            authorization_reuse_percent: 0,
+            reorder_identifiers: false,
+            random_directory_key: false,
+            strange_challenges: false,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.nonce_refusal_percent > 100 || self.authorization_reuse_percent > 100 {
+            return Err(Error::Config("a percentage is above 100"));
+        }
+        if self.orders_per_page == 0 {
+            return Err(Error::Config("a page of the orders list holds nothing"));
+        }
+        if self.base_url.is_empty() || self.base_url.ends_with('/') {
+            return Err(Error::Config("the base URL is empty or ends with a slash"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            base_url: String::new(),
+            seed: DEFAULT_SEED,
+            nonce_refusal_percent: 5,
+            authorization_reuse_percent: 50,
+            order_reuse: false,
+            orders_list: true,
+            orders_per_page: 3,
+            reorder_identifiers: true,
+            random_directory_key: true,
+            strange_challenges: true,
+            extra_members: false,
+            null_members: false,
+            terms_of_service: None,
+            always_valid: false,
+            finalize: Finalize::AtOnce,
+            retry_after: RetryAfter::Absent,
+            certificate_lifetime: Duration::from_secs(90 * DAY_SECONDS),
+            order_lifetime: Duration::from_secs(7 * DAY_SECONDS),
+            authorization_lifetime: Duration::from_secs(30 * DAY_SECONDS),
+        }
+    }
+}
+
+/// How an order goes from ready to valid (RFC 8555 section 7.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finalize {
+    /// The response to finalize is `valid`.
+    AtOnce,
+    /// The response to finalize is `processing`, and so are those to this many reads of the order.
+    AfterPolls(u32),
+    /// The order is `processing` for this long.
+    AfterDelay(Duration),
+}
+
+impl Finalize {
+    pub(crate) fn is_at_once(self) -> bool {
+        self == Self::AtOnce
+    }
+
+    pub(crate) fn polls(self) -> u32 {
+        match self {
+            Self::AfterPolls(polls) => polls,
+            Self::AtOnce | Self::AfterDelay(_) => 0,
+        }
+    }
+
+    pub(crate) fn delay(self) -> Duration {
+        match self {
+            Self::AfterDelay(delay) => delay,
+            Self::AtOnce | Self::AfterPolls(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// The form of a Retry-After header (RFC 9110 section 10.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RetryAfter {
+    /// There is none.
+    Absent,
+    /// A number of seconds.
+    Seconds(u32),
+    /// A date this many seconds from now.
+    Date(u32),
+}
+
+impl RetryAfter {
+    pub(crate) fn value(self, now: Timestamp) -> Option<String> {
+        match self {
+            Self::Absent => None,
+            Self::Seconds(seconds) => Some(seconds.to_string()),
+            Self::Date(seconds) => {
+                let at = now.saturating_add(Duration::from_secs(seconds.into())).ok()?;
+                encoding::http_date(at)
+            }
+        }
+    }
+}
+
+/// The seed of a CA that is given none.
+pub const DEFAULT_SEED: u64 = 8555;
+
+const DAY_SECONDS: u64 = 24 * 3600;

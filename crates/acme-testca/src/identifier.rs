@@ -1,0 +1,157 @@
+//! Identifiers: which names the CA accepts in an order.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// An identifier of an order or an authorization.
+///
+/// See [RFC 8555 section 7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identifier {
+    /// The type: `dns`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The name, in lower case; in an order it may begin with `*.`.
+    pub value: String,
+}
+
+impl Identifier {
+    /// Makes a `dns` identifier of a name as it is.
+    pub fn dns(name: impl Into<String>) -> Self {
+        Self {
+            kind: DNS.to_owned(),
+            value: name.into(),
+        }
+    }
+
+    /// The name without `*.`, and whether it had one (RFC 8555 section 7.1.4).
+    pub(crate) fn split_wildcard(&self) -> (Self, bool) {
+        match self.value.strip_prefix("*.") {
+            Some(base) => (Self::dns(base), true),
+            None => (self.clone(), false),
+        }
+    }
+}
+
+/// Reads and checks the identifiers of a newOrder request; one refused name refuses the order, with
+/// a subproblem for each (RFC 8555 section 6.7.1).
+pub(crate) fn parse_all(value: Option<&Value>) -> Result<Vec<Identifier>, Problem> {
+    let Some(list) = value.and_then(Value::as_array) else {
+        return Err(Problem::malformed(
+            "RFC 8555 section 7.4: newOrder needs an array \"identifiers\"",
+        ));
+    };
+    if list.is_empty() {
+        return Err(Problem::malformed(
+            "RFC 8555 section 7.4: \"identifiers\" is empty",
+        ));
+    }
+    if list.len() > MAX_IDENTIFIERS {
+        return Err(Problem::malformed(format!(
+            "an order has at most {MAX_IDENTIFIERS} identifiers, this one has {}",
+            list.len()
+        )));
+    }
+    let mut identifiers = Vec::new();
+    let mut refusals = Vec::new();
+    for item in list {
+        match parse(item) {
+            Ok(identifier) if identifiers.contains(&identifier) => {}
+            Ok(identifier) => identifiers.push(identifier),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    if refusals.is_empty() {
+        return Ok(identifiers);
+    }
+    Err(summary(refusals))
+}
+
+fn summary(mut refusals: Vec<Problem>) -> Problem {
+    let kind = match refusals.as_slice() {
+        [only] => only.kind.clone(),
+        [first, rest @ ..] if rest.iter().all(|one| one.kind == first.kind) => first.kind.clone(),
+        _ => "compound".to_owned(),
+    };
+    let detail = match refusals.as_slice() {
+        [only] => only.detail.clone(),
+        several => format!("{} identifiers are refused, see the subproblems", several.len()),
+    };
+    for refusal in &mut refusals {
+        refusal.status = 400;
+    }
+    Problem::new(&kind, 400, detail).with_subproblems(refusals)
+}
+
+fn parse(item: &Value) -> Result<Identifier, Problem> {
+    let (Some(kind), Some(value)) = (
+        item.get("type").and_then(Value::as_str),
+        item.get("value").and_then(Value::as_str),
+    ) else {
+        return Err(Problem::malformed(
+            "RFC 8555 section 7.4: an identifier has a \"type\" and a \"value\", both strings",
+        ));
+    };
+    let identifier = Identifier {
+        kind: kind.to_owned(),
+        value: value.to_ascii_lowercase(),
+    };
+    let refusal = if kind != DNS {
+        Problem::new(
+            "unsupportedIdentifier",
+            400,
+            "RFC 8555 section 9.7.7: this CA knows identifiers of type dns",
+        )
+    } else if let Some(reason) = name_fault(&identifier.value) {
+        Problem::new("rejectedIdentifier", 400, reason)
+    } else {
+        return Ok(identifier);
+    };
+    Err(refusal.about(identifier))
+}
+
+/// Says what is wrong with a name, if anything is.
+fn name_fault(name: &str) -> Option<&'static str> {
+    let base = name.strip_prefix("*.").unwrap_or(name);
+    if base.contains('*') {
+        return Some("RFC 8555 section 7.1.3: a wildcard is a single * as the whole leftmost label");
+    }
+    if base.len() != name.len() && !base.contains('.') {
+        return Some("a wildcard directly below a top-level domain is refused");
+    }
+    if base.len() > MAX_NAME_LEN {
+        return Some("RFC 1035 section 2.3.4: a name has at most 253 characters");
+    }
+    if !base.is_ascii() {
+        return Some("RFC 8555 section 7.1.4: names are in ASCII, internationalised ones as A-labels");
+    }
+    if base.ends_with('.') {
+        return Some("RFC 5280 section 4.2.1.6: a name in a certificate has no final dot");
+    }
+    if base.split('.').any(|label| !is_label(label)) {
+        return Some("RFC 1034 section 3.5: a label has 1 to 63 letters, digits and inner hyphens");
+    }
+    let last = base.rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some("RFC 8738 section 3: an IP address is no identifier of type dns");
+    }
+    None
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=MAX_LABEL_LEN).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// The most identifiers in one order.
+pub(crate) const MAX_IDENTIFIERS: usize = 100;
+
+const MAX_NAME_LEN: usize = 253;
+const MAX_LABEL_LEN: usize = 63;
+const DNS: &str = "dns";

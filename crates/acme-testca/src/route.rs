@@ -1,0 +1,96 @@
+//! Which resource a path is.
+
+use serde::{Deserialize, Serialize};
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Operation {
+    /// Fetching the directory.
+    Directory,
+    /// Fetching a nonce.
+    NewNonce,
+    /// Registering or finding an account.
+    NewAccount,
+    /// Reading, updating or deactivating an account.
+    Account,
+    /// Reading a page of an account's orders.
+    Orders,
+    /// Making an order.
+    NewOrder,
+    /// Reading an order.
+    Order,
+    /// Reading or deactivating an authorization.
+    Authorization,
+    /// Answering or reading a challenge.
+    Challenge,
+    /// Finalizing an order.
+    Finalize,
+    /// Downloading a certificate.
+    Certificate,
+    /// Revoking a certificate.
+    Revoke,
+    /// A path that is none of the CA's.
+    Unknown,
+}
+
+/// A path, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    Directory,
+    NewNonce,
+    NewAccount,
+    Account(&'a str),
+    Orders(&'a str),
+    NewOrder,
+    Order(&'a str),
+    Authorization(&'a str),
+    Challenge(&'a str, usize),
+    Finalize(&'a str),
+    Certificate(&'a str),
+    Revoke,
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    pub(crate) fn of(path: &'a str) -> Self {
+        let mut parts = path.strip_prefix('/').unwrap_or_default().split('/');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some("directory"), None, None, None) => Self::Directory,
+            (Some("new-nonce"), None, None, None) => Self::NewNonce,
+            (Some("new-account"), None, None, None) => Self::NewAccount,
+            (Some("account"), Some(id), None, None) => Self::Account(id),
+            (Some("account"), Some(id), Some("orders"), None) => Self::Orders(id),
+            (Some("new-order"), None, None, None) => Self::NewOrder,
+            (Some("order"), Some(id), None, None) => Self::Order(id),
+            (Some("order"), Some(id), Some("finalize"), None) => Self::Finalize(id),
+            (Some("authorization"), Some(id), None, None) => Self::Authorization(id),
+            (Some("challenge"), Some(id), Some(index), None) => match index.parse() {
+                Ok(index) => Self::Challenge(id, index),
+                Err(_) => Self::Unknown,
+            },
+            (Some("certificate"), Some(id), None, None) => Self::Certificate(id),
+            (Some("revoke-cert"), None, None, None) => Self::Revoke,
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(crate) fn operation(self) -> Operation {
+        match self {
+            Self::Directory => Operation::Directory,
+            Self::NewNonce => Operation::NewNonce,
+            Self::NewAccount => Operation::NewAccount,
+            Self::Account(_) => Operation::Account,
+            Self::Orders(_) => Operation::Orders,
+            Self::NewOrder => Operation::NewOrder,
+            Self::Order(_) => Operation::Order,
+            Self::Authorization(_) => Operation::Authorization,
+            Self::Challenge(..) => Operation::Challenge,
+            Self::Finalize(_) => Operation::Finalize,
+            Self::Certificate(_) => Operation::Certificate,
+            Self::Revoke => Operation::Revoke,
+            Self::Unknown => Operation::Unknown,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the CA wants to be validated.
+
+/// A validation to be carried out: what [`Ca::poll_validation`](crate::Ca::poll_validation) gives
+/// and [`Ca::validated`](crate::Ca::validated) wants the outcome of.
+///
+/// See [RFC 8555 section 8](https://www.rfc-editor.org/rfc/rfc8555#section-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Validation {
+    /// Which one it is.
+    pub id: ValidationId,
+    /// How it is done.
+    pub method: Method,
+    /// The name, without `*.`.
+    pub name: String,
+    /// The token of the challenge.
+    pub token: String,
+    /// What the client must prove to know (RFC 8555 section 8.1).
+    pub key_authorization: String,
+}
+
+/// The number of a validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValidationId(pub(crate) u64);
+
+/// How control over a name is validated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// A file of a web server (RFC 8555 section 8.3).
+    Http01,
+    /// A TXT record (RFC 8555 section 8.4).
+    Dns01,
+    /// A certificate (RFC 8737).
+    TlsAlpn01,
+}
+
+impl Method {
+    /// The type of its challenge.
+    #[must_use]
+    pub fn challenge_type(self) -> &'static str {
+        match self {
+            Self::Http01 => "http-01",
+            Self::Dns01 => "dns-01",
+            Self::TlsAlpn01 => "tls-alpn-01",
+        }
+    }
+
+    pub(crate) fn of_type(kind: &str) -> Option<Self> {
+        [Self::Http01, Self::Dns01, Self::TlsAlpn01]
+            .into_iter()
+            .find(|method| method.challenge_type() == kind)
+    }
+}
