@@ -218,8 +218,9 @@ impl<'a> Parts<'a> {
         let algorithm = self
             .verification_algorithm(&key)
             .ok_or_else(|| Error::CsrSignatureAlgorithm { algorithm: oid_name(self.algorithm.oid) })?;
+        let signature = self.signature.as_bytes().ok_or(Error::CsrSignature)?;
         UnparsedPublicKey::new(algorithm, key.subject_public_key.raw_bytes())
-            .verify(self.info, self.signature.raw_bytes())
+            .verify(self.info, signature)
             .map_err(|_| Error::CsrSignature)
     }
 
