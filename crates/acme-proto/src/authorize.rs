@@ -9,13 +9,13 @@ use crate::authorization::{Authorization, AuthorizationStatus};
 use crate::challenge::{Challenge, ChallengeStatus, ChallengeType, OfferedChallenge};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Delivery, Error, Misuse, Refusal, SolverError, Violation};
+use crate::finalize::order_refusal;
 use crate::flow::{Operation, Step};
 use crate::identifier::Identifier;
 use crate::limits;
 use crate::order::{Order, OrderStatus};
 use crate::part::{Cx, Progress, ready};
 use crate::poll::Poll;
-use crate::problem::Problem;
 use crate::round::{Outcomes, Round, RoundEnd};
 use crate::session::Thumbprint;
 
@@ -265,15 +265,6 @@ fn refused(authorizations: &[Authorization]) -> Result<(), Error> {
         None => Ok(()),
         Some(first) => Err(Refusal { others: refusals.collect(), ..first }.into()),
     }
-}
-
-/// The refusal that an invalid order is.
-pub(crate) fn order_refusal(order: &Order) -> Refusal {
-    let problem = order.error.clone().unwrap_or_else(|| Problem {
-        detail: Some("the order is invalid, without a reason".to_string()),
-        ..Problem::from_status(403)
-    });
-    Refusal::new(Operation::Order, problem)
 }
 
 fn choose_one<'a>(

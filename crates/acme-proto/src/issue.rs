@@ -9,19 +9,19 @@ use core::mem;
 use jiff::Timestamp;
 
 use crate::authorization::Authorization;
-use crate::authorize::{Authorize, order_refusal};
+use crate::authorize::Authorize;
 use crate::call::Call;
 use crate::chain::{Chain, CsrInfo};
 use crate::challenge::{Challenge, ChallengeType};
 use crate::checkpoint::{Checkpoint, Intent};
-use crate::error::{Delivery, Error, Misuse, SolverError, Violation};
+use crate::error::{Error, Misuse, SolverError, Violation};
+use crate::finalize::{Finalize, order_refusal};
 use crate::flow::{Flow, Input, Operation, Step};
 use crate::identifier::Identifier;
 use crate::limits;
 use crate::open_order::OpenOrder;
 use crate::order::{Order, OrderStatus};
 use crate::part::{Cx, Progress, Relay, ready};
-use crate::poll::Poll;
 use crate::round::{Round, RoundEnd};
 use crate::session::Session;
 
@@ -44,7 +44,6 @@ pub struct Issue {
     /// Whether an earlier process may have come as far as newOrder.
     is_resumed: bool,
     voided: bool,
-    finalize_tries: u32,
     pending: Vec<String>,
     state: State,
 }
@@ -68,9 +67,7 @@ enum State {
     Reread(Call<Order>),
     SaveOrder(Order),
     Authorize(Authorize),
-    Finalize(Call<Order>, Order),
-    Settle(Call<Order>, Error),
-    Process(Poll<Order>),
+    Finalize(Finalize),
     Download(Call<Chain>),
     End(End),
 }
@@ -130,7 +127,6 @@ impl Issue {
             requested_key: csr.public_key_der,
             is_resumed,
             voided: false,
-            finalize_tries: 0,
             pending: Vec::new(),
             state: State::Start,
         })
@@ -186,20 +182,8 @@ impl Issue {
                     self.pending.clear();
                     self.state = self.next_for(cx, order)?;
                 }
-                State::Finalize(call, order) => {
-                    let outcome = match call.poll(cx) {
-                        Ok(progress) => Ok(ready!(progress)),
-                        Err(error) => Err(error),
-                    };
-                    let url = order.url.clone();
-                    self.state = self.finalized(cx, url, outcome)?;
-                }
-                State::Settle(call, _) => {
-                    let order = ready!(call.poll(cx)?);
-                    self.state = self.settled(cx, order)?;
-                }
-                State::Process(poll) => {
-                    let order = ready!(poll.poll(cx)?);
+                State::Finalize(finalize) => {
+                    let order = ready!(finalize.poll(cx)?);
                     self.state = self.next_for(cx, order)?;
                 }
                 State::Download(call) => {
@@ -255,71 +239,20 @@ impl Issue {
     fn next_for(&mut self, cx: &mut Cx<'_>, order: Order) -> Result<State, Error> {
         match &order.status {
             OrderStatus::Pending => Ok(State::Authorize(Authorize::new(&order, cx.session.width()))),
-            OrderStatus::Ready => self.finalize(order),
-            OrderStatus::Processing => {
-                Ok(State::Process(Order::poll(&order.url).after(cx.session, order.retry_after)?))
+            OrderStatus::Ready | OrderStatus::Processing => {
+                if !order.is_for(&self.checkpoint.intent.identifiers) {
+                    return Err(Error::protocol(Operation::Order, Violation::Member("identifiers")));
+                }
+                Ok(State::Finalize(Finalize::new(order, &self.checkpoint.intent.csr)))
             }
             OrderStatus::Valid => match &order.certificate {
                 Some(url) => Ok(State::Download(Chain::download(url))),
                 None => Err(Error::protocol(Operation::Order, Violation::Member("certificate"))),
             },
-            OrderStatus::Invalid => {
-                self.checkpoint.order_url = None;
-                Err(order_refusal(&order).into())
-            }
+            OrderStatus::Invalid => Err(order_refusal(&order).into()),
             OrderStatus::Other(status) => {
                 Err(Error::protocol(Operation::Order, Violation::Status(status.clone())))
             }
-        }
-    }
-
-    fn finalize(&mut self, order: Order) -> Result<State, Error> {
-        if !order.is_for(&self.checkpoint.intent.identifiers) {
-            return Err(Error::protocol(Operation::Order, Violation::Member("identifiers")));
-        }
-        if self.finalize_tries == limits::MAX_SETTLED_TRIES {
-            // The CA took the CSR and calls the order ready again.
-            return Err(Error::protocol(Operation::Finalize, Violation::Status(order.status.to_string())));
-        }
-        self.finalize_tries += 1;
-        let url = order.finalize.as_deref();
-        let url = url.ok_or_else(|| Error::protocol(Operation::Order, Violation::Member("finalize")))?;
-        let call = Order::finalize(url, &self.checkpoint.intent.csr);
-        Ok(State::Finalize(call, order))
-    }
-
-    /// A finalize that was refused or lost may have been carried out: the order tells.
-    fn finalized(
-        &mut self,
-        cx: &mut Cx<'_>,
-        url: String,
-        outcome: Result<Order, Error>,
-    ) -> Result<State, Error> {
-        match outcome {
-            Ok(order) => self.next_for(cx, Order { url, ..order }),
-            Err(error) if needs_settling(&error) => Ok(State::Settle(Order::read(&url), error)),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn settled(&mut self, cx: &mut Cx<'_>, order: Order) -> Result<State, Error> {
-        let State::Settle(_, error) = mem::replace(&mut self.state, State::Start) else {
-            return Err(Misuse::Input.into());
-        };
-        match order.status {
-            OrderStatus::Ready if is_final(&error) || self.finalize_tries >= limits::MAX_SETTLED_TRIES => {
-                Err(error)
-            }
-            OrderStatus::Invalid if order.error.is_none() => {
-                self.checkpoint.order_url = None;
-                Err(error)
-            }
-            OrderStatus::Pending
-            | OrderStatus::Ready
-            | OrderStatus::Processing
-            | OrderStatus::Valid
-            | OrderStatus::Invalid
-            | OrderStatus::Other(_) => self.next_for(cx, order),
         }
     }
 
@@ -331,11 +264,14 @@ impl Issue {
             State::End(End { outcome: Some(outcome), stage: EndStage::Begin, left_in_place: Vec::new() });
     }
 
-    /// A failed authorization kills its order (RFC 8555, section 7.1.6).
+    /// A failed authorization kills its order (RFC 8555, section 7.1.6), and an order that says
+    /// why it failed is dead.
     fn forget_dead_order(&mut self, error: &Error) {
-        if error.refusal().is_some_and(|refusal| {
-            refusal.operation == Operation::Authorization && refusal.identifier.is_some()
-        }) {
+        let is_dead = error.refusal().is_some_and(|refusal| match refusal.operation {
+            Operation::Authorization => refusal.identifier.is_some(),
+            operation => operation == Operation::Order && !refusal.is_temporary(),
+        });
+        if is_dead {
             self.checkpoint.order_url = None;
         }
     }
@@ -466,38 +402,5 @@ impl Flow for Issue {
 impl fmt::Debug for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issue").field("checkpoint", &self.checkpoint).finish_non_exhaustive()
-    }
-}
-
-/// Tells whether an error leaves open whether the order was finalized.
-fn needs_settling(error: &Error) -> bool {
-    match error {
-        Error::Problem(_) | Error::Protocol(_) => true,
-        Error::Transport { source, .. } => source.delivery == Delivery::Unknown,
-        Error::Cancelled
-        | Error::Misuse(_)
-        | Error::Sign(_)
-        | Error::Solver { .. }
-        | Error::Store(_)
-        | Error::Unfinished(_) => false,
-    }
-}
-
-/// Tells whether sending the same CSR again is of no use.
-fn is_final(error: &Error) -> bool {
-    use crate::problem::ProblemKind;
-    match error {
-        Error::Problem(refusal) => {
-            refusal.problem.kind != ProblemKind::OrderNotReady
-                && !(refusal.is_temporary() && refusal.retry_after.is_none())
-        }
-        Error::Protocol(_) => false,
-        Error::Transport { source, .. } => !source.is_temporary(),
-        Error::Cancelled
-        | Error::Misuse(_)
-        | Error::Sign(_)
-        | Error::Solver { .. }
-        | Error::Store(_)
-        | Error::Unfinished(_) => true,
     }
 }

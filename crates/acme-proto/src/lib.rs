@@ -13,6 +13,7 @@ mod challenge;
 mod checkpoint;
 mod directory;
 mod error;
+mod finalize;
 mod flow;
 mod identifier;
 mod issue;
@@ -44,6 +45,7 @@ pub use error::{
     Delivery, Error, Misuse, ProtocolError, Refusal, SignError, SolverError, StoreError, TransportError,
     TransportErrorKind, Unfinished, Violation,
 };
+pub use finalize::Finalize;
 pub use flow::{Exchange, Flow, Input, Operation, Step, ToSign};
 pub use identifier::{Identifier, IdentifierError};
 pub use issue::{Issue, Issued};

@@ -62,6 +62,21 @@ impl Session {
         })
     }
 
+    /// Begins another conversation with the same CA, for another account: the directory is known.
+    #[must_use]
+    pub fn for_another_account(&self, seed: u64) -> Self {
+        Self {
+            directory_url: self.directory_url.clone(),
+            user_agent: self.user_agent.clone(),
+            sha256: self.sha256,
+            width: self.width,
+            jitter: seed,
+            directory: self.directory.clone(),
+            nonces: NoncePool::default(),
+            account: None,
+        }
+    }
+
     /// Sets how many exchanges one step may hold, at least one.
     #[must_use]
     pub fn with_width(self, width: usize) -> Self {
