@@ -19,7 +19,10 @@ pub fn port_owner(port: u16) -> Option<PortOwner> {
     #[cfg(target_os = "linux")]
     return linux::port_owner(port);
     #[cfg(not(target_os = "linux"))]
-    return port.checked_add(0).and(None);
+    {
+        let _ = port;
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -61,4 +64,33 @@ mod linux {
 
     /// The state of a listening socket in `/proc/net/tcp`.
     const LISTEN: &str = "0A";
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        /// From Linux 6.12; the last is a connection of port 80, and no listener.
+        const TABLE: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 18237 1 0000000000000000 100 0 0 10 0
+   1: 00000000000000000000000000000000:01BB 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 20411 1 0000000000000000 100 0 0 10 0
+   2: 0100007F:0050 0100007F:B2C4 01 00000000:00000000 00:00000000 00000000     0        0 31007 1 0000000000000000 20 4 30 10 -1
+";
+
+        #[test]
+        fn only_listeners_of_the_port_count() {
+            let inodes =
+                |port| TABLE.lines().filter_map(|line| listening_inode(line, port)).collect::<Vec<_>>();
+            assert_eq!(inodes(80), [18237]);
+            assert_eq!(inodes(443), [20411]);
+            assert_eq!(inodes(0xB2C4), []);
+        }
+
+        #[test]
+        fn lines_that_are_cut_off_count_for_nothing() {
+            let line = TABLE.lines().nth(1).unwrap();
+            let whole = line.find(" 18237").unwrap();
+            assert!((0..whole).all(|end| listening_inode(&line[..end], 80).is_none()));
+        }
+    }
 }

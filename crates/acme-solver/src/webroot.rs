@@ -109,7 +109,7 @@ impl Webroot {
 
     /// Removes the directories that this value made, unless somebody else uses them by now.
     fn remove_directories(&mut self) {
-        let Ok(mut path) = self.open() else { return };
+        let Ok(root) = self.open() else { return };
         let [well_known, challenges] = PARTS;
         let [made_well_known, made_challenges] = &mut self.made;
         let remove = |parent: &OwnedFd, part, made: &mut bool| {
@@ -117,10 +117,10 @@ impl Webroot {
                 *made = false;
             }
         };
-        if *made_challenges && let Ok(inner) = openat(&path, well_known, DIRECTORY, Mode::empty()) {
+        if *made_challenges && let Ok(inner) = openat(&root, well_known, DIRECTORY, Mode::empty()) {
             remove(&inner, challenges, made_challenges);
         }
-        remove(&mut path, well_known, made_well_known);
+        remove(&root, well_known, made_well_known);
     }
 
     fn open(&self) -> Result<OwnedFd, WebrootError> {
@@ -276,7 +276,8 @@ fn unlink_same(directory: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(directory, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
-        Err(Errno::NOENT | Errno::LOOP | Errno::MLINK) => return Ok(()),
+        // Nothing, a symbolic link (two names for it), or a socket: not ours.
+        Err(Errno::NOENT | Errno::LOOP | Errno::MLINK | Errno::NXIO) => return Ok(()),
         Err(errno) => return Err(errno.into()),
     };
     if FileType::from_raw_mode(fstat(file.as_fd())?.st_mode) != FileType::RegularFile {

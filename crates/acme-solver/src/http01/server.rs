@@ -179,7 +179,7 @@ impl Server {
                 }
             }
             Ok(_) => {}
-            Err(error) if is_transient(error.kind()) => {}
+            Err(error) if is_transient(error.kind()) || error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::debug!(%error, "no connection accepted for a moment");
                 self.paused = Some(Instant::now() + PAUSE);
@@ -310,7 +310,7 @@ fn moved(mut act: impl FnMut() -> std::io::Result<usize>) -> Option<Moved> {
 }
 
 fn is_transient(kind: ErrorKind) -> bool {
-    [ErrorKind::WouldBlock, ErrorKind::Interrupted, ErrorKind::ConnectionAborted].contains(&kind)
+    [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&kind)
 }
 
 /// How long a listener without descriptors leaves its callers in the queue.

@@ -168,3 +168,36 @@ const MAX_REPLY: usize = 16 * 1024;
 
 /// Most characters of a peer's text that are shown.
 const MAX_SHOWN: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use acme_proto::Identifier;
+
+    use super::*;
+
+    #[test]
+    fn a_silent_server_costs_the_time_limit_and_no_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target::new(&Identifier::Ip(address.ip()), address.port(), "/".to_owned()).unwrap();
+        let deadline = Instant::now() + Duration::from_millis(50);
+        let failure = get_any(&[address], &target, deadline).map(|_| ()).unwrap_err();
+        assert!(matches!(failure, (Some(at), CheckError::TimeLimit) if at == address));
+    }
+
+    #[test]
+    fn chunks_are_joined_as_far_as_they_came() {
+        assert_eq!(unchunk(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"), (b"abcde".to_vec(), true));
+        assert_eq!(unchunk(b"3\r\nabc\r\n5\r\nde"), (b"abcde".to_vec(), false));
+        assert_eq!(unchunk(b"3\r\nabc\r\nno chunk\r\n"), (b"abc".to_vec(), false));
+        assert_eq!(unchunk(b"ffffffffffffffff\r\nab"), (b"ab".to_vec(), false));
+    }
+
+    #[test]
+    fn shown_text_has_no_control_characters_and_an_end() {
+        assert_eq!(printable(b"a\x1b[31mb\r\x00c"), "a[31mbc");
+        assert_eq!(printable(&[b'x'; MAX_SHOWN + 1]).len(), MAX_SHOWN);
+    }
+}

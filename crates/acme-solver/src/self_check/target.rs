@@ -24,15 +24,15 @@ impl Target {
     /// follows to port 80 only, and what `port` stands for port 80.
     pub(super) fn follow(&self, location: &str, port: u16) -> Option<Self> {
         let location = location.split('#').next().unwrap_or_default();
-        let (scheme, rest) = match location.split_once("://") {
-            Some((scheme, rest)) => (scheme, Some(rest)),
-            None => ("http", location.strip_prefix("//")),
+        let (scheme, rest) = match location.split_once(':') {
+            Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => (scheme, rest),
+            _ => ("http", location),
         };
         if !scheme.eq_ignore_ascii_case("http") {
             return None;
         }
-        let Some(rest) = rest else {
-            return Self::checked(&self.host, self.port, &self.join(location));
+        let Some(rest) = rest.strip_prefix("//") else {
+            return Self::checked(&self.host, self.port, &self.join(rest));
         };
         let (authority, path) = match rest.find(['/', '?']) {
             Some(end) => rest.split_at(end),
@@ -99,3 +99,49 @@ fn split_port(authority: &str) -> Option<(&str, u16)> {
 
 /// The port of http URLs that name none.
 const HTTP: u16 = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_lead_where_a_ca_would_go() {
+        let target = Target::checked("example.com", 5002, "/a/b?c=/d").unwrap();
+        let followed =
+            |location: &str| target.follow(location, 5002).map(|next| (next.authority(), next.path));
+        let to = |authority: &str, path: &str| Some((authority.to_owned(), path.to_owned()));
+        assert_eq!(followed("/x?y=http://z"), to("example.com:5002", "/x?y=http://z"));
+        assert_eq!(followed("x#fragment"), to("example.com:5002", "/a/x"));
+        assert_eq!(followed("//www.Example.com"), to("www.example.com:5002", "/"));
+        assert_eq!(followed("HTTP://www.example.com?x"), to("www.example.com:5002", "/?x"));
+        assert_eq!(followed("http://[2001:db8::1]/x"), to("[2001:db8::1]:5002", "/x"));
+        assert_eq!(followed("http://www.example.com:5002/"), to("www.example.com:5002", "/"));
+    }
+
+    #[test]
+    fn other_ports_schemes_and_unsafe_parts_are_not_followed() {
+        let target = Target::checked("example.com", 80, "/").unwrap();
+        for location in [
+            "https://example.com/",
+            "ftp://example.com/",
+            "http://example.com:8080/",
+            "http://example.com:/",
+            "http://user@example.com/",
+            "http:///x",
+            "http://[::1/x",
+            "http://[::g]/x",
+            "http://exa mple.com/",
+            "/x y",
+            "/x\u{e9}",
+        ] {
+            assert_eq!(target.follow(location, 80), None, "{location}");
+        }
+    }
+
+    #[test]
+    fn port_80_is_not_in_the_host_header() {
+        assert_eq!(Target::checked("::1", 80, "/").unwrap().authority(), "[::1]");
+        assert_eq!(Target::checked("a.example", 8080, "/").unwrap().authority(), "a.example:8080");
+        assert_eq!(Target::checked("a.example\r\nX: y", 80, "/"), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! The solvers, over real sockets and real directories.
+#![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
+
+mod solver {
+    mod challenge;
+    mod http01;
+    mod peer;
+    mod per_name;
+    mod port_owner;
+    mod self_check;
+    mod webroot;
+}
