@@ -16,6 +16,8 @@ mod pki;
 mod problem;
 mod reply;
 mod route;
+#[cfg(feature = "serve")]
+mod serve;
 mod state;
 mod validation;
 
@@ -31,3 +33,5 @@ pub use problem::Problem;
 pub use reply::{Delivery, Reply};
 pub use route::Operation;
 pub use validation::{Method, Validation, ValidationId};
+#[cfg(feature = "serve")]
+pub use serve::{Event, Moment, TestCa, TestCaBuilder};

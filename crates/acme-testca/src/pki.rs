@@ -1,5 +1,7 @@
 //! The CA's own keys and what they sign: root, intermediate, leaves, and the server's certificate.
 
+#[cfg(feature = "serve")]
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::{fmt, net::IpAddr, time::Duration};
 
 use aws_lc_rs::{
@@ -99,10 +101,21 @@ impl Authority {
         self.intermediate.issue(leaf)
     }
 
-    /// Signs a leaf with the root, for the server's own connection.
+    /// Makes the certificate of the server's own connection, signed by the root, and its key.
     #[cfg(feature = "serve")]
-    pub(crate) fn issue_by_root(&self, leaf: &Leaf<'_>) -> Result<Vec<u8>, Error> {
-        self.root.issue(leaf)
+    pub(crate) fn server_identity(&self, now: Timestamp) -> Result<(Vec<u8>, Key), Error> {
+        let key = Key::generate()?;
+        let spki = key.spki();
+        let digest = digest(&SHA256, &spki);
+        let certificate = self.root.issue(&Leaf {
+            serial: digest.as_ref().get(..SERIAL_LEN).unwrap_or_default(),
+            names: &["localhost".to_owned()],
+            addresses: &[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            key_spki: &spki,
+            not_before: now.saturating_sub(BACKDATE).unwrap_or(now),
+            not_after: now.saturating_add(SERVER_LIFETIME).unwrap_or(now),
+        })?;
+        Ok((certificate, key))
     }
 }
 
@@ -333,6 +346,8 @@ pub(crate) const BACKDATE: Duration = Duration::from_secs(3600);
 pub(crate) const SERIAL_LEN: usize = 16;
 
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
+#[cfg(feature = "serve")]
+const SERVER_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 const KEY_ID_LEN: usize = 20;
 const DIGITAL_SIGNATURE: u8 = 0x80;
 const KEY_ENCIPHERMENT: u8 = 0x20;
