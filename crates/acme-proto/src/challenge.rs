@@ -142,6 +142,18 @@ impl ChallengeStatus {
     }
 }
 
+impl fmt::Display for ChallengeStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Other(status) => status,
+        })
+    }
+}
+
 /// A challenge with the response that proves control: what a solver puts in place.
 ///
 /// `Debug` leaves the response out. Serialized it is whole, so that a later process can take

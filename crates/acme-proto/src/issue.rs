@@ -96,6 +96,18 @@ impl Issue {
         Self::begin(Checkpoint::new(intent), choices, false)
     }
 
+    /// Prepares an issuance that also takes away what an earlier one, for something else, left in
+    /// place: the checkpoint's `presented`.
+    ///
+    /// # Errors
+    /// As [`Issue::new`].
+    pub fn start_from(
+        checkpoint: Checkpoint,
+        choices: Vec<(Identifier, Vec<ChallengeType>)>,
+    ) -> Result<Self, Error> {
+        Self::begin(checkpoint, choices, false)
+    }
+
     /// Goes on with an issuance that was interrupted.
     ///
     /// An order that is gone, expired, or of another account or CA voids the checkpoint: a new
@@ -267,9 +279,9 @@ impl Issue {
     /// A failed authorization kills its order (RFC 8555, section 7.1.6), and an order that says
     /// why it failed is dead.
     fn forget_dead_order(&mut self, error: &Error) {
-        let is_dead = error.refusal().is_some_and(|refusal| match refusal.operation {
-            Operation::Authorization => refusal.identifier.is_some(),
-            operation => operation == Operation::Order && !refusal.is_temporary(),
+        let is_dead = error.refusal().is_some_and(|refusal| {
+            let is_authorization = refusal.operation == Operation::Authorization && refusal.identifier.is_some();
+            is_authorization || (refusal.operation == Operation::Order && !refusal.is_temporary())
         });
         if is_dead {
             self.checkpoint.order_url = None;
