@@ -294,7 +294,7 @@ pub enum ChainFault {
 ///
 /// ```
 /// let script = acme_testca::Script::from_toml(r#"
-///     # The first newOrder runs into a rate limit.
+///     ## The first newOrder runs into a rate limit.
 ///     [[fault]]
 ///     on = "new_order"
 ///     [fault.action.problem]
@@ -304,14 +304,14 @@ pub enum ChainFault {
 ///     retry_after = "60"
 ///     help = ["https://testca.invalid/rate-limits"]
 ///
-///     # The response to each second finalize is lost.
+///     ## The response to each second finalize is lost.
 ///     [[fault]]
 ///     on = "finalize"
 ///     every = 2
 ///     times = "always"
 ///     action = "lose_response"
 ///
-///     # One of the names cannot be validated.
+///     ## One of the names cannot be validated.
 ///     [[fault]]
 ///     on = "challenge"
 ///     identifier = "bad.example"
@@ -319,7 +319,7 @@ pub enum ChainFault {
 ///     type = "dns"
 ///     detail = "no such name"
 ///
-///     # A load balancer is in the way, twice.
+///     ## A load balancer is in the way, twice.
 ///     [[fault]]
 ///     times = 2
 ///     action.status = { status = 503, retry_after = "1" }

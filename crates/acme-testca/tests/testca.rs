@@ -1,0 +1,21 @@
+//! The test CA, driven by a client that shares no code with it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "testca/certificates.rs"]
+mod certificates;
+#[path = "testca/client.rs"]
+mod client;
+#[path = "testca/faults.rs"]
+mod faults;
+#[path = "testca/flows.rs"]
+mod flows;
+#[path = "testca/saved.rs"]
+mod saved;
+#[cfg(feature = "serve")]
+#[path = "testca/served.rs"]
+mod served;
+#[path = "testca/strictness.rs"]
+mod strictness;
+#[path = "testca/switches.rs"]
+mod switches;
