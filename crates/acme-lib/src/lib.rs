@@ -1,1 +1,91 @@
-//! Library for requesting certificates from an ACME provider.
+//! Certificates from any ACME (RFC 8555) certificate authority, with a plain blocking API.
+//!
+//! # Which crate is for me
+//!
+//! | I want to | crate |
+//! |---|---|
+//! | obtain certificates in a program, on threads | this one |
+//! | run servers, without programming | the command `acmectl` of `acme-cli` |
+//! | test a program that speaks ACME | `acme-testca` |
+//! | drive the protocol on my own I/O | `acme-proto` |
+//!
+//! # In one call
+//!
+//! ```no_run
+//! use acme_lib::{Account, DirectoryUrl, Http01, IssueRequest};
+//!
+//! let account = Account::builder(DirectoryUrl::LetsEncrypt)
+//!     .agree_to_terms()
+//!     .key_file("account.pem") // made if absent, before the CA hears of it
+//!     .open()?; // finds the account, or registers it
+//! let mut solver = Http01::bind("[::]:80")?;
+//! let certificate = account.issue(&IssueRequest::new(["example.com"]), &mut solver)?;
+//! println!("renew after {}", certificate.renew_after());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Step by step
+//!
+//! The API that acme-lib is known for: [`Directory::from_url`], [`Directory::account`],
+//! [`Account::new_order`], and the types of [`order`]. A store that acme-lib 0.9 wrote is read.
+//!
+//! ```no_run
+//! use acme_lib::persist::FilePersist;
+//! use acme_lib::{Directory, DirectoryUrl, Error, create_p384_key};
+//!
+//! fn request_certificate() -> Result<(), Error> {
+//!     let directory = Directory::from_url(FilePersist::new("."), DirectoryUrl::LetsEncryptStaging)?;
+//!     let account = directory.account("admin@example.com")?;
+//!     let mut order = account.new_order("example.com", &[])?;
+//!     let order = loop {
+//!         if let Some(order) = order.confirm_validations() {
+//!             break order;
+//!         }
+//!         let authorizations = order.authorizations()?;
+//!         let challenge = authorizations[0].http_challenge();
+//!         let path = format!("/var/www/.well-known/acme-challenge/{}", challenge.http_token());
+//!         std::fs::write(path, challenge.http_proof())?;
+//!         challenge.validate(5000)?;
+//!         order.refresh()?;
+//!     };
+//!     let order = order.finalize_pkey(create_p384_key(), 5000)?;
+//!     let certificate = order.download_and_save_cert()?;
+//!     println!("{} days left", certificate.valid_days_left());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What it is not
+//!
+//! It starts no thread but for concurrent requests and for [`Http01`], reads no environment
+//! variable, and installs no process-wide state. It renews nothing by itself.
+//!
+//! # Log
+//!
+//! By `tracing`: each request at `debug`. Keys and key authorizations are never logged.
+
+mod account;
+pub mod api;
+mod certificate;
+mod connect;
+mod directory;
+mod driver;
+mod error;
+mod issue;
+pub mod order;
+pub mod persist;
+
+pub use account::{Account, AccountBuilder, RevocationReason};
+pub use certificate::{Certificate, PrivateKey, create_p256_key, create_p384_key, create_rsa_key};
+pub use connect::DirectoryUrl;
+pub use directory::{Directory, DirectoryBuilder};
+pub use driver::{Event, Interrupt, Journal};
+pub use error::{Error, Result};
+pub use issue::{Issuance, IssueRequest, Issued, IssuedChain};
+
+pub use acme_keys::{AccountKey, CertificateInfo, KeyType};
+pub use acme_proto::{ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, Solver};
+pub use acme_solver::Http01;
+
+/// The protocol's own types, for what is not re-exported here.
+pub use acme_proto as proto;

@@ -40,10 +40,9 @@ pub trait Flow {
     }
 }
 
-/// What a driver has to do next.
+/// What a driver has to do next. The list is closed: a driver carries out every kind of step.
 #[derive(Debug)]
 #[must_use = "a flow makes no progress until its step is carried out"]
-#[non_exhaustive]
 pub enum Step<T> {
     /// Perform all of these, concurrently if possible; at most the session's width of them.
     /// Answer with [`Input::Responses`].
@@ -65,7 +64,6 @@ pub enum Step<T> {
 
 /// The result of a step.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Input {
     /// The first call.
     Start,

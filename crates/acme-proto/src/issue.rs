@@ -280,7 +280,8 @@ impl Issue {
     /// why it failed is dead.
     fn forget_dead_order(&mut self, error: &Error) {
         let is_dead = error.refusal().is_some_and(|refusal| {
-            let is_authorization = refusal.operation == Operation::Authorization && refusal.identifier.is_some();
+            let is_authorization =
+                refusal.operation == Operation::Authorization && refusal.identifier.is_some();
             is_authorization || (refusal.operation == Operation::Order && !refusal.is_temporary())
         });
         if is_dead {

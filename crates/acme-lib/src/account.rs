@@ -1,0 +1,179 @@
+//! An account at a CA: what both halves of the library work with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use acme_keys::AccountKey;
+use acme_proto::{Identifier, Intent, Order, Revoke, Solver};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use crate::api::ApiAccount;
+use crate::certificate::Certificate;
+use crate::connect::DirectoryUrl;
+use crate::driver::Driver;
+use crate::error::{Error, Result};
+use crate::issue::{Issuance, IssueRequest};
+use crate::order::NewOrder;
+use crate::persist::{MemoryPersist, Persist, PersistKey, PersistKind};
+
+mod builder;
+mod key_file;
+
+pub use acme_proto::RevocationReason;
+pub use builder::AccountBuilder;
+
+/// An account at a CA. Clones share its connections and nonces.
+pub struct Account<P: Persist = MemoryPersist> {
+    pub(crate) parts: Arc<AccountParts<P>>,
+}
+
+/// What an account consists of.
+pub(crate) struct AccountParts<P> {
+    pub(crate) api_account: ApiAccount,
+    pub(crate) driver: Driver,
+    pub(crate) key: Arc<AccountKey>,
+    pub(crate) persist: P,
+    pub(crate) realm: String,
+}
+
+impl Account<MemoryPersist> {
+    /// Begins to open an account; see the example on the [crate's page](crate).
+    pub fn builder(url: DirectoryUrl<'_>) -> AccountBuilder {
+        AccountBuilder::new(url)
+    }
+}
+
+impl<P: Persist> Account<P> {
+    pub(crate) fn new(parts: AccountParts<P>) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Obtains a certificate: orders it, proves control of its names, and downloads it.
+    ///
+    /// Nothing of it survives the process but the certificate that is returned; with
+    /// [`issuance`](Self::issuance) and a [`Journal`](crate::Journal) everything does.
+    ///
+    /// # Errors
+    /// [`Error::Acme`], whose inside says whose fault it is. What was put in place was taken away.
+    pub fn issue(&self, request: &IssueRequest, solver: &mut dyn Solver) -> Result<Certificate> {
+        Ok(self.issuance(request).run(solver)?.certificate)
+    }
+
+    /// Prepares [`issue`](Self::issue) with a journal, an observer or an interrupt.
+    pub fn issuance<'a>(&'a self, request: &'a IssueRequest) -> Issuance<'a, P> {
+        Issuance::new(self, request)
+    }
+
+    /// Orders a certificate, step by step: the primary name and some more.
+    ///
+    /// # Errors
+    /// When a name can't be certified, or when the CA refuses the order.
+    pub fn new_order(&self, primary_name: &str, alt_names: &[&str]) -> Result<NewOrder<P>> {
+        let mut identifiers: Vec<Identifier> = Vec::with_capacity(alt_names.len() + 1);
+        for name in std::iter::once(&primary_name).chain(alt_names) {
+            let identifier = name.parse().map_err(|source| Error::identifier(name, source))?;
+            if !identifiers.contains(&identifier) {
+                identifiers.push(identifier);
+            }
+        }
+        let intent = Intent::new(identifiers, Vec::new(), None);
+        let order = self.parts.driver.call(Order::create(&intent))?;
+        Ok(NewOrder::new(&self.parts, order, primary_name, intent.identifiers))
+    }
+
+    /// Finds a certificate that was downloaded and kept, by its primary name. Asks no CA.
+    ///
+    /// # Errors
+    /// When what is kept can't be read.
+    pub fn certificate(&self, primary_name: &str) -> Result<Option<Certificate>> {
+        let private_key = self.kept(PersistKind::PrivateKey, primary_name)?;
+        let certificate = self.kept(PersistKind::Certificate, primary_name)?;
+        match (private_key, certificate) {
+            (Some(key), Some(certificate)) => Certificate::from_pem(key, certificate).map(Some),
+            (Some(_), None) | (None, _) => Ok(None),
+        }
+    }
+
+    /// Revokes a certificate. That it was revoked before is no error.
+    ///
+    /// What is kept stays as it is.
+    ///
+    /// # Errors
+    /// When the CA refuses; Let's Encrypt takes the reasons 0, 1, 4 and 5 only.
+    pub fn revoke_certificate(&self, certificate: &Certificate, reason: RevocationReason) -> Result<()> {
+        Ok(self.parts.driver.call(Revoke::by_account(&certificate.certificate_der(), reason))?)
+    }
+
+    /// Revokes a certificate of which only the PEM text is at hand.
+    ///
+    /// # Errors
+    /// When the text has no certificate, or when the CA refuses.
+    pub fn revoke_pem(&self, certificate_pem: &str, reason: RevocationReason) -> Result<()> {
+        let leaf = CertificateDer::from_pem_slice(certificate_pem.as_bytes());
+        let leaf = leaf.map_err(|_| acme_proto::Error::from(acme_proto::Misuse::Csr))?;
+        Ok(self.parts.driver.call(Revoke::by_account(&leaf, reason))?)
+    }
+
+    /// The account's private key, PKCS#8 PEM.
+    #[must_use]
+    pub fn acme_private_key_pem(&self) -> String {
+        self.parts.key.to_pem().expose().to_string()
+    }
+
+    /// The account's URL: what the CA knows it by, and what a CAA record's `accounturi` names.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.parts.driver.with_session(|session| session.account_url().unwrap_or_default().to_string())
+    }
+
+    /// Reads the account as the CA has it.
+    ///
+    /// # Errors
+    /// When the CA refuses: the account was deactivated, for example.
+    pub fn read(&self) -> Result<acme_proto::Account> {
+        Ok(self.parts.driver.call(acme_proto::Account::read())?)
+    }
+
+    /// Replaces the contacts, as URLs such as `mailto:admin@example.com`.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    pub fn update_contact(&self, contact: &[String]) -> Result<acme_proto::Account> {
+        Ok(self.parts.driver.call(acme_proto::Account::update_contact(contact))?)
+    }
+
+    /// The account as JSON members, for debugging.
+    #[must_use]
+    pub fn api_account(&self) -> &ApiAccount {
+        &self.parts.api_account
+    }
+
+    fn kept(&self, kind: PersistKind, primary_name: &str) -> Result<Option<String>> {
+        let entry = PersistKey::new(&self.parts.realm, kind, primary_name);
+        let value = self.parts.persist.get(&entry)?;
+        Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+impl<P: Persist> AccountParts<P> {
+    /// Keeps a certificate with its key, the key first.
+    pub(crate) fn keep(&self, primary_name: &str, certificate: &Certificate) -> Result<()> {
+        let key = PersistKey::new(&self.realm, PersistKind::PrivateKey, primary_name);
+        self.persist.put(&key, certificate.private_key().as_bytes())?;
+        let chain = PersistKey::new(&self.realm, PersistKind::Certificate, primary_name);
+        self.persist.put(&chain, certificate.certificate().as_bytes())
+    }
+}
+
+impl<P: Persist> Clone for Account<P> {
+    fn clone(&self) -> Self {
+        Self { parts: Arc::clone(&self.parts) }
+    }
+}
+
+impl<P: Persist> fmt::Debug for Account<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
