@@ -56,10 +56,7 @@ pub(crate) fn utf8(text: &str) -> Vec<u8> {
 
 /// A date as RFC 5280 section 4.1.2.5 wants it: UTCTime up to 2049, GeneralizedTime from 2050 on.
 pub(crate) fn time(at: Timestamp) -> Vec<u8> {
-    let digits: String = crate::encoding::rfc3339(at)
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
+    let digits: String = crate::encoding::rfc3339(at).chars().filter(char::is_ascii_digit).collect();
     match digits.strip_prefix("20").or_else(|| digits.strip_prefix("19")) {
         Some(short) if ("1950".."2050").contains(&digits.as_str()) => {
             tlv(0x17, format!("{short}Z").as_bytes())

@@ -385,10 +385,7 @@ impl Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self {
-            problem,
-            headers: Vec::new(),
-        }
+        Self { problem, headers: Vec::new() }
     }
 }
 

@@ -25,8 +25,9 @@ pub(crate) struct Request {
 
 /// Checks a CSR against the identifiers of its order (RFC 8555 section 7.4).
 pub(crate) fn check(der: &[u8], identifiers: &[Identifier]) -> Result<Request, Problem> {
-    let csr = CertReq::from_der(der)
-        .map_err(|_| Problem::bad_csr("RFC 8555 section 7.4: \"csr\" is not a DER encoded PKCS#10 request"))?;
+    let csr = CertReq::from_der(der).map_err(|_| {
+        Problem::bad_csr("RFC 8555 section 7.4: \"csr\" is not a DER encoded PKCS#10 request")
+    })?;
     let key_spki = csr
         .info
         .public_key
@@ -37,16 +38,15 @@ pub(crate) fn check(der: &[u8], identifiers: &[Identifier]) -> Result<Request, P
         .ok_or_else(|| Problem::bad_csr("RFC 2986 section 4.2: the request cannot be taken apart"))?;
     let signature = csr.signature.as_bytes().unwrap_or_default();
     if !verifies(&key, csr.algorithm.oid, signed, signature) {
-        return Err(Problem::bad_csr(
-            "RFC 2986 section 4.2: the signature of the request does not verify",
-        ));
+        return Err(Problem::bad_csr("RFC 2986 section 4.2: the signature of the request does not verify"));
     }
     check_names(&csr, identifiers)?;
     Ok(Request { key, key_spki })
 }
 
 fn acceptable_key(spki: &[u8]) -> Result<PublicKey, Problem> {
-    let policy = || Problem::bad_csr("keys of certificates are EC P-256, EC P-384 or RSA of 2048 to 4096 bits");
+    let policy =
+        || Problem::bad_csr("keys of certificates are EC P-256, EC P-384 or RSA of 2048 to 4096 bits");
     let key = PublicKey::from_spki(spki).ok_or_else(policy)?;
     match &key {
         PublicKey::P256(_) | PublicKey::P384(_) => Ok(key),
@@ -115,10 +115,8 @@ fn check_names(csr: &CertReq, identifiers: &[Identifier]) -> Result<(), Problem>
             Problem::new("badCSR", 400, format!("not in {side}")).about(Identifier::dns(name))
         })
         .collect();
-    Err(Problem::bad_csr(
-        "RFC 8555 section 7.4: the names of the CSR are not the identifiers of the order",
-    )
-    .with_subproblems(subproblems))
+    Err(Problem::bad_csr("RFC 8555 section 7.4: the names of the CSR are not the identifiers of the order")
+        .with_subproblems(subproblems))
 }
 
 fn alternative_names(csr: &CertReq) -> Result<BTreeSet<String>, Problem> {
@@ -141,9 +139,7 @@ fn alternative_names(csr: &CertReq) -> Result<BTreeSet<String>, Problem> {
 
 fn dns_name(name: &GeneralName) -> Result<String, Problem> {
     let GeneralName::DnsName(name) = name else {
-        return Err(Problem::bad_csr(
-            "RFC 8555 section 7.4: the CSR holds a name that is no DNS name",
-        ));
+        return Err(Problem::bad_csr("RFC 8555 section 7.4: the CSR holds a name that is no DNS name"));
     };
     Ok(name.as_str().to_ascii_lowercase())
 }

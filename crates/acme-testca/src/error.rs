@@ -56,13 +56,7 @@ impl Error {
         Self::DamagedState { part, source: None }
     }
 
-    pub(crate) fn damaged_by(
-        part: &'static str,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        Self::DamagedState {
-            part,
-            source: Some(source.into()),
-        }
+    pub(crate) fn damaged_by(part: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::DamagedState { part, source: Some(source.into()) }
     }
 }

@@ -33,22 +33,12 @@ pub struct Fault {
 impl Fault {
     /// Does something at the first request for an operation.
     pub fn on(operation: Operation, action: Action) -> Self {
-        Self {
-            on: Some(operation),
-            ..Self::on_any(action)
-        }
+        Self { on: Some(operation), ..Self::on_any(action) }
     }
 
     /// Does something at the first request, whatever it is for.
     pub fn on_any(action: Action) -> Self {
-        Self {
-            on: None,
-            identifier: None,
-            nth: 1,
-            every: 1,
-            times: Times::default(),
-            action,
-        }
+        Self { on: None, identifier: None, nth: 1, every: 1, times: Times::default(), action }
     }
 
     /// Counts only requests about an order, an authorization, a challenge or a certificate that
@@ -164,11 +154,7 @@ impl StatusFault {
     /// A status with the page of a load balancer.
     #[must_use]
     pub fn new(status: u16) -> Self {
-        Self {
-            status,
-            body: None,
-            retry_after: None,
-        }
+        Self { status, body: None, retry_after: None }
     }
 
     /// Adds a Retry-After header.
@@ -375,11 +361,7 @@ struct Armed {
 
 impl Faults {
     pub(crate) fn add(&mut self, faults: impl IntoIterator<Item = Fault>) {
-        self.rules.extend(faults.into_iter().map(|fault| Armed {
-            fault,
-            seen: 0,
-            struck: 0,
-        }));
+        self.rules.extend(faults.into_iter().map(|fault| Armed { fault, seen: 0, struck: 0 }));
     }
 
     /// The actions that a request meets, in the order of the rules.

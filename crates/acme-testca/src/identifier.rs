@@ -20,10 +20,7 @@ pub struct Identifier {
 impl Identifier {
     /// Makes a `dns` identifier of a name as it is.
     pub fn dns(name: impl Into<String>) -> Self {
-        Self {
-            kind: DNS.to_owned(),
-            value: name.into(),
-        }
+        Self { kind: DNS.to_owned(), value: name.into() }
     }
 
     /// The name without `*.`, and whether it had one (RFC 8555 section 7.1.4).
@@ -39,14 +36,10 @@ impl Identifier {
 /// a subproblem for each (RFC 8555 section 6.7.1).
 pub(crate) fn parse_all(value: Option<&Value>) -> Result<Vec<Identifier>, Problem> {
     let Some(list) = value.and_then(Value::as_array) else {
-        return Err(Problem::malformed(
-            "RFC 8555 section 7.4: newOrder needs an array \"identifiers\"",
-        ));
+        return Err(Problem::malformed("RFC 8555 section 7.4: newOrder needs an array \"identifiers\""));
     };
     if list.is_empty() {
-        return Err(Problem::malformed(
-            "RFC 8555 section 7.4: \"identifiers\" is empty",
-        ));
+        return Err(Problem::malformed("RFC 8555 section 7.4: \"identifiers\" is empty"));
     }
     if list.len() > MAX_IDENTIFIERS {
         return Err(Problem::malformed(format!(
@@ -86,18 +79,14 @@ fn summary(mut refusals: Vec<Problem>) -> Problem {
 }
 
 fn parse(item: &Value) -> Result<Identifier, Problem> {
-    let (Some(kind), Some(value)) = (
-        item.get("type").and_then(Value::as_str),
-        item.get("value").and_then(Value::as_str),
-    ) else {
+    let (Some(kind), Some(value)) =
+        (item.get("type").and_then(Value::as_str), item.get("value").and_then(Value::as_str))
+    else {
         return Err(Problem::malformed(
             "RFC 8555 section 7.4: an identifier has a \"type\" and a \"value\", both strings",
         ));
     };
-    let identifier = Identifier {
-        kind: kind.to_owned(),
-        value: value.to_ascii_lowercase(),
-    };
+    let identifier = Identifier { kind: kind.to_owned(), value: value.to_ascii_lowercase() };
     let refusal = if kind != DNS {
         Problem::new(
             "unsupportedIdentifier",
@@ -144,9 +133,7 @@ fn is_label(label: &str) -> bool {
     (1..=MAX_LABEL_LEN).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The most identifiers in one order.

@@ -110,9 +110,7 @@ fn signer(header: &Map<String, Value>) -> Result<Signer, Problem> {
 fn nonce(header: &Map<String, Value>) -> Result<String, Problem> {
     let nonce = header_text(header, "nonce")?;
     if nonce.is_empty() || encoding::from_base64url(&nonce).is_none() {
-        return Err(Problem::malformed(
-            "RFC 8555 section 6.5.2: \"nonce\" is not base64url without padding",
-        ));
+        return Err(Problem::malformed("RFC 8555 section 6.5.2: \"nonce\" is not base64url without padding"));
     }
     Ok(nonce)
 }
@@ -134,9 +132,7 @@ fn member<'a>(outer: &'a Map<String, Value>, name: &str) -> Result<&'a str, Prob
 
 fn decode(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
     encoding::from_base64url(text).ok_or_else(|| {
-        Problem::malformed(format!(
-            "RFC 8555 section 6.1: \"{name}\" is not base64url without padding"
-        ))
+        Problem::malformed(format!("RFC 8555 section 6.1: \"{name}\" is not base64url without padding"))
     })
 }
 

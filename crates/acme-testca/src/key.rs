@@ -4,7 +4,10 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     signature::{self, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm},
 };
-use der::{Decode, Encode, asn1::{ObjectIdentifier, UintRef}};
+use der::{
+    Decode, Encode,
+    asn1::{ObjectIdentifier, UintRef},
+};
 use serde_json::{Map, Value, json};
 use spki::SubjectPublicKeyInfoRef;
 
@@ -27,9 +30,7 @@ impl PublicKey {
     /// Reads a JWK, strictly (RFC 7517, RFC 7518 section 6, RFC 8037 section 2).
     pub(crate) fn from_jwk(jwk: &Value) -> Result<Self, Problem> {
         let Some(members) = jwk.as_object() else {
-            return Err(Problem::malformed(
-                "RFC 8555 section 6.2: \"jwk\" must be an object",
-            ));
+            return Err(Problem::malformed("RFC 8555 section 6.2: \"jwk\" must be an object"));
         };
         if PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)) {
             return Err(bad_key("RFC 7515 section 4.1.3: \"jwk\" holds a private key"));
@@ -39,9 +40,7 @@ impl PublicKey {
             ("EC", Some("P-384")) => Ok(Self::P384(point(members, 48)?)),
             ("OKP", Some("Ed25519")) => Ok(Self::Ed25519(octets(members, "x", 32)?)),
             ("RSA", _) => rsa(members),
-            _ => Err(bad_key(
-                "RFC 8555 section 6.2: keys are EC P-256, EC P-384, RSA or OKP Ed25519",
-            )),
+            _ => Err(bad_key("RFC 8555 section 6.2: keys are EC P-256, EC P-384, RSA or OKP Ed25519")),
         }
     }
 
@@ -89,9 +88,7 @@ impl PublicKey {
                 signature.len()
             )));
         }
-        UnparsedPublicKey::new(verifier, key)
-            .verify(message, signature)
-            .map_err(|_| wrong_signature())
+        UnparsedPublicKey::new(verifier, key).verify(message, signature).map_err(|_| wrong_signature())
     }
 
     /// The JWK with the required members only, in the order of RFC 7638 section 3.2.
@@ -182,9 +179,7 @@ fn rsa(members: &Map<String, Value>) -> Result<PublicKey, Problem> {
     let n = decode(members, "n")?;
     let e = decode(members, "e")?;
     if n.first() == Some(&0) || e.first() == Some(&0) {
-        return Err(bad_key(
-            "RFC 7518 section 6.3.1: \"n\" and \"e\" have no leading zero octets",
-        ));
+        return Err(bad_key("RFC 7518 section 6.3.1: \"n\" and \"e\" have no leading zero octets"));
     }
     let key = PublicKey::Rsa { n, e };
     if !key.modulus_bits().is_some_and(|bits| RSA_BITS.contains(&bits)) {
@@ -201,10 +196,7 @@ fn rsa_from_der(der: &[u8]) -> Option<PublicKey> {
     }
     let key = RsaPublicKey::from_der(der).ok()?;
     debug_assert!(key.encoded_len().is_ok());
-    Some(PublicKey::Rsa {
-        n: key.n.as_bytes().to_vec(),
-        e: key.e.as_bytes().to_vec(),
-    })
+    Some(PublicKey::Rsa { n: key.n.as_bytes().to_vec(), e: key.e.as_bytes().to_vec() })
 }
 
 fn decode(members: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Problem> {
@@ -216,9 +208,10 @@ fn decode(members: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Problem> 
 }
 
 fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<&'a str, Problem> {
-    members.get(name).and_then(Value::as_str).ok_or_else(|| {
-        Problem::malformed(format!("RFC 7517 section 4: the JWK has no string \"{name}\""))
-    })
+    members
+        .get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| Problem::malformed(format!("RFC 7517 section 4: the JWK has no string \"{name}\"")))
 }
 
 fn is_point(bits: &[u8], len: usize) -> bool {

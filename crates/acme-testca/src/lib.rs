@@ -1,4 +1,61 @@
 //! An ACME certificate authority for tests, which misbehaves on purpose.
+//!
+//! It is strict about what RFC 8555 says a client must do (it refuses what is to be refused, and the
+//! `detail` of the problem names the section), and by default does everything that a client must be
+//! prepared for: see [`Config`]. What no CA should do, it does when it is told to: see [`Fault`] and
+//! [`Script`].
+//!
+//! It is no CA for anything else. It goes nowhere beyond loopback, and its root says that it is not
+//! to be trusted.
+//!
+//! # In a test
+//!
+//! ```
+//! use acme_testca::{Action, Fault, Operation, TestCa};
+//!
+//! let ca = TestCa::builder()
+//!     .http_port(5002) // where the client under test answers http-01
+//!     .fault(Fault::on(Operation::Finalize, Action::LoseResponse))
+//!     .start()?;
+//! // Point the client at ca.directory_url(), let it trust ca.root_pem(), let it issue; then:
+//! assert!(ca.counts().orders_finalized <= 1);
+//! for request in ca.requests() {
+//!     assert!(request.status.is_some_and(|status| status < 500));
+//! }
+//! # Ok::<(), acme_testca::Error>(())
+//! ```
+//!
+//! # Without a socket
+//!
+//! [`Ca`] is the same CA as a value: requests and the time go in, [`Reply`]s come out.
+//!
+//! ```
+//! use acme_testca::{Ca, Config};
+//!
+//! let now = "2026-11-24T08:00:00Z".parse().unwrap();
+//! let mut config = Config::gentle();
+//! config.base_url = "https://ca.test".to_owned();
+//! let mut ca = Ca::new(config, now)?;
+//! let request = http::Request::get("https://ca.test/directory")
+//!     .header("user-agent", "example/1.0")
+//!     .body(Vec::new())
+//!     .unwrap();
+//! let response = ca.handle(&request, now).into_response().unwrap();
+//! assert_eq!(response.status(), 200);
+//! # Ok::<(), acme_testca::Error>(())
+//! ```
+//!
+//! # What it does
+//!
+//! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys), orders of `dns` identifiers with
+//! wildcards, authorizations, http-01, finalize, download, revocation by account, by authorizations
+//! and by certificate key, and the list of orders. dns-01 and tls-alpn-01 are offered; a server
+//! says that it cannot validate them unless [`Config::always_valid`] is set.
+//!
+//! # Logs and features
+//!
+//! It logs nothing; [`Ca::requests`] has what it saw. The feature `serve` (default) brings
+//! [`TestCa`], and with it tokio, hyper and rustls.
 
 mod asn1;
 mod ca;
@@ -24,14 +81,12 @@ mod validation;
 pub use ca::{AlwaysValid, Ca, ConnectionId};
 pub use config::{Config, DEFAULT_SEED, Finalize, RetryAfter};
 pub use error::Error;
-pub use fault::{
-    Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFault, Script, StatusFault,
-};
+pub use fault::{Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFault, Script, StatusFault};
 pub use identifier::Identifier;
 pub use log::{Counts, Issued, MAX_RECORDS, RequestRecord};
 pub use problem::Problem;
 pub use reply::{Delivery, Reply};
 pub use route::Operation;
-pub use validation::{Method, Validation, ValidationId};
 #[cfg(feature = "serve")]
 pub use serve::{Event, Moment, TestCa, TestCaBuilder};
+pub use validation::{Method, Validation, ValidationId};

@@ -54,36 +54,19 @@ impl Authority {
         let root_name = format!("acme-testca root {label}, DO NOT TRUST");
         let root_key = Key::generate()?;
         let root_certificate = authority_certificate(&root_name, &root_key, &root_name, &root_key, now)?;
-        let root = Issuer {
-            name: root_name,
-            certificate: root_certificate,
-            key: root_key,
-        };
+        let root = Issuer { name: root_name, certificate: root_certificate, key: root_key };
         let name = format!("acme-testca intermediate {label}, DO NOT TRUST");
         let key = Key::generate()?;
         let certificate = authority_certificate(&name, &key, &root.name, &root.key, now)?;
-        Ok(Self {
-            root,
-            intermediate: Issuer {
-                name,
-                certificate,
-                key,
-            },
-        })
+        Ok(Self { root, intermediate: Issuer { name, certificate, key } })
     }
 
     pub(crate) fn load(saved: &SavedAuthority) -> Result<Self, Error> {
-        Ok(Self {
-            root: Issuer::load(&saved.root)?,
-            intermediate: Issuer::load(&saved.intermediate)?,
-        })
+        Ok(Self { root: Issuer::load(&saved.root)?, intermediate: Issuer::load(&saved.intermediate)? })
     }
 
     pub(crate) fn save(&self) -> SavedAuthority {
-        SavedAuthority {
-            root: self.root.save(),
-            intermediate: self.intermediate.save(),
-        }
+        SavedAuthority { root: self.root.save(), intermediate: self.intermediate.save() }
     }
 
     /// The certificate that clients must trust.
@@ -129,21 +112,14 @@ impl Key {
     pub(crate) fn generate() -> Result<Self, Error> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
             .map_err(|_| Error::Crypto("generate a key"))?;
-        let pkcs8 = pair
-            .to_pkcs8v1()
-            .map_err(|_| Error::Crypto("export a key"))?
-            .as_ref()
-            .to_vec();
+        let pkcs8 = pair.to_pkcs8v1().map_err(|_| Error::Crypto("export a key"))?.as_ref().to_vec();
         Ok(Self { pair, pkcs8 })
     }
 
     pub(crate) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, Error> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8)
             .map_err(|_| Error::damaged("a key of the authority"))?;
-        Ok(Self {
-            pair,
-            pkcs8: pkcs8.to_vec(),
-        })
+        Ok(Self { pair, pkcs8: pkcs8.to_vec() })
     }
 
     pub(crate) fn pkcs8(&self) -> &[u8] {
@@ -158,10 +134,8 @@ impl Key {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), message)
-            .map_err(|_| Error::Crypto("sign a certificate"))?;
+        let signature =
+            self.pair.sign(&SystemRandom::new(), message).map_err(|_| Error::Crypto("sign a certificate"))?;
         Ok(signature.as_ref().to_vec())
     }
 }
@@ -186,11 +160,7 @@ impl Issuer {
         if !saved.certificate.windows(spki.len()).any(|window| window == spki) {
             return Err(Error::damaged("a certificate of the authority"));
         }
-        Ok(Self {
-            name: saved.name.clone(),
-            certificate: saved.certificate.clone(),
-            key,
-        })
+        Ok(Self { name: saved.name.clone(), certificate: saved.certificate.clone(), key })
     }
 
     fn save(&self) -> SavedIssuer {

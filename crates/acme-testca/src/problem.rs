@@ -35,12 +35,7 @@ pub struct Problem {
 impl Problem {
     /// Makes a problem of a type of RFC 8555 section 6.7 (`rateLimited`) or of any other URI.
     pub fn new(kind: &str, status: u16, detail: impl Into<String>) -> Self {
-        Self {
-            kind: full_type(kind),
-            detail: detail.into(),
-            status,
-            ..Self::default()
-        }
+        Self { kind: full_type(kind), detail: detail.into(), status, ..Self::default() }
     }
 
     /// Says which identifier a subproblem is about.

@@ -41,17 +41,11 @@ impl Reply {
     }
 
     pub(crate) fn respond(response: Response<Vec<u8>>) -> Self {
-        Self {
-            delay: None,
-            delivery: Delivery::Respond(response),
-        }
+        Self { delay: None, delivery: Delivery::Respond(response) }
     }
 
     pub(crate) fn close() -> Self {
-        Self {
-            delay: None,
-            delivery: Delivery::Close,
-        }
+        Self { delay: None, delivery: Delivery::Close }
     }
 
     pub(crate) fn response(&self) -> Option<&Response<Vec<u8>>> {
@@ -80,9 +74,7 @@ pub(crate) fn empty(status: StatusCode) -> Response<Vec<u8>> {
 pub(crate) fn of_type(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

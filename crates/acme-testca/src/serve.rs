@@ -137,10 +137,7 @@ impl TestCa {
     /// The counters, connections included.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts {
-            connections: self.shared.connections.load(Ordering::Relaxed),
-            ..self.ca().counts()
-        }
+        Counts { connections: self.shared.connections.load(Ordering::Relaxed), ..self.ca().counts() }
     }
 
     /// Writes down everything that must outlive the process, private keys included, for
@@ -167,9 +164,7 @@ impl Drop for TestCa {
 
 impl fmt::Debug for TestCa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestCa")
-            .field("directory_url", &self.directory_url)
-            .finish_non_exhaustive()
+        f.debug_struct("TestCa").field("directory_url", &self.directory_url).finish_non_exhaustive()
     }
 }
 
@@ -195,10 +190,7 @@ impl TestCaBuilder {
 
     /// Takes the switches of [`Config::gentle`], but for the seed.
     pub fn gentle(mut self) -> Self {
-        self.config = Config {
-            seed: self.config.seed,
-            ..Config::gentle()
-        };
+        self.config = Config { seed: self.config.seed, ..Config::gentle() };
         self
     }
 
@@ -282,12 +274,8 @@ impl TestCaBuilder {
             resolver.add(rule)?;
         }
         let listener = TcpListener::bind(self.listen).map_err(|error| serve_error("listen", error))?;
-        listener
-            .set_nonblocking(true)
-            .map_err(|error| serve_error("set up its socket", error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| serve_error("learn its address", error))?;
+        listener.set_nonblocking(true).map_err(|error| serve_error("set up its socket", error))?;
+        let address = listener.local_addr().map_err(|error| serve_error("learn its address", error))?;
         let mut config = self.config;
         if config.base_url.is_empty() {
             config.base_url = format!("{}://{address}", self.transport.scheme());
@@ -314,14 +302,7 @@ impl TestCaBuilder {
         });
         let (stop, stopped) = oneshot::channel();
         let thread = spawn(listener, acceptor, Arc::clone(&shared), stopped)?;
-        Ok(TestCa {
-            shared,
-            address,
-            directory_url,
-            root_pem,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(TestCa { shared, address, directory_url, root_pem, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -415,9 +396,7 @@ fn acceptor(ca: &Ca, now: Timestamp) -> Result<TlsAcceptor, Error> {
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| {
-            builder
-                .with_no_client_auth()
-                .with_single_cert(vec![CertificateDer::from(certificate)], key)
+            builder.with_no_client_auth().with_single_cert(vec![CertificateDer::from(certificate)], key)
         })
         .map_err(|error| serve_error("set up TLS", error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -457,10 +436,7 @@ fn spawn(
 }
 
 fn serve_error(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Serve {
-        what,
-        source: Box::new(source),
-    }
+    Error::Serve { what, source: Box::new(source) }
 }
 
 const HTTP_PORT: u16 = 80;

@@ -145,18 +145,12 @@ struct Saved<S> {
 
 impl State {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            dice: Dice::new(seed),
-            ..Self::default()
-        }
+        Self { dice: Dice::new(seed), ..Self::default() }
     }
 
     /// One line that says what follows and has its SHA-256, then JSON.
     pub(crate) fn save(&self, authority: SavedAuthority) -> Vec<u8> {
-        let saved = Saved {
-            authority,
-            state: self,
-        };
+        let saved = Saved { authority, state: self };
         let json = serde_json::to_vec_pretty(&saved).unwrap_or_default();
         let mut out = format!("{MAGIC}{FORMAT} {}\n", checksum(&json)).into_bytes();
         out.extend(json);
@@ -175,20 +169,16 @@ impl State {
         let json = json.get(1..).unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         let (format, sum) = line.split_once(' ').unwrap_or_default();
-        let found: u64 = format
-            .parse()
-            .map_err(|error| Error::damaged_by("the format number", error_box(error)))?;
+        let found: u64 =
+            format.parse().map_err(|error| Error::damaged_by("the format number", error_box(error)))?;
         if found != FORMAT {
-            return Err(Error::StateVersion {
-                found,
-                supported: FORMAT,
-            });
+            return Err(Error::StateVersion { found, supported: FORMAT });
         }
         if checksum(json) != sum {
             return Err(Error::damaged("its checksum is not that of its content"));
         }
-        let saved: Saved<Self> = serde_json::from_slice(json)
-            .map_err(|error| Error::damaged_by("its JSON", error_box(error)))?;
+        let saved: Saved<Self> =
+            serde_json::from_slice(json).map_err(|error| Error::damaged_by("its JSON", error_box(error)))?;
         let mut state = saved.state;
         state.complete()?;
         Ok((saved.authority, state))
@@ -197,8 +187,8 @@ impl State {
     /// Fills in what is derived, and checks that everything pointed at is there.
     fn complete(&mut self) -> Result<(), Error> {
         for account in self.accounts.values_mut() {
-            let key = PublicKey::from_jwk(&account.jwk)
-                .map_err(|_| Error::damaged("the key of an account"))?;
+            let key =
+                PublicKey::from_jwk(&account.jwk).map_err(|_| Error::damaged("the key of an account"))?;
             account.key = Some(key);
             if account.orders.iter().any(|id| !self.orders.contains_key(id)) {
                 return Err(Error::damaged("an account lists an order that is missing"));
@@ -206,10 +196,8 @@ impl State {
         }
         for order in self.orders.values() {
             let has_all = order.authorizations.iter().all(|id| self.authorizations.contains_key(id));
-            let has_certificate = order
-                .certificate
-                .as_ref()
-                .is_none_or(|id| self.certificates.contains_key(id));
+            let has_certificate =
+                order.certificate.as_ref().is_none_or(|id| self.certificates.contains_key(id));
             if !has_all || !has_certificate || !self.accounts.contains_key(&order.account) {
                 return Err(Error::damaged("something that an order points at is missing"));
             }

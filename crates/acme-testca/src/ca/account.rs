@@ -125,12 +125,8 @@ impl Ca {
         };
         let all = &self.account_record(id)?.orders;
         let per_page = self.config.orders_per_page;
-        let page: Vec<String> = all
-            .iter()
-            .skip(start)
-            .take(per_page)
-            .map(|order| self.url(&format!("/order/{order}")))
-            .collect();
+        let page: Vec<String> =
+            all.iter().skip(start).take(per_page).map(|order| self.url(&format!("/order/{order}"))).collect();
         let next = start.saturating_add(per_page);
         let has_more = next < all.len();
         let mut body = Map::new();
@@ -170,10 +166,7 @@ impl Ca {
                 body.insert("orders".to_owned(), json!(format!("{url}/orders")));
             }
         }
-        self.decorate(
-            &mut body,
-            &["contact", "termsOfServiceAgreed", "externalAccountBinding", "orders"],
-        );
+        self.decorate(&mut body, &["contact", "termsOfServiceAgreed", "externalAccountBinding", "orders"]);
         let mut response = reply::json(status, &Value::Object(body));
         reply::set(&mut response, header::LOCATION, &url);
         if let Some(terms) = self.config.terms_of_service.clone() {
@@ -255,11 +248,7 @@ fn check_contact(url: &str) -> Result<(), Problem> {
 }
 
 fn invalid_contact(why: &str) -> Problem {
-    Problem::new(
-        "invalidContact",
-        400,
-        format!("RFC 8555 section 7.3: a contact is refused: {why}"),
-    )
+    Problem::new("invalidContact", 400, format!("RFC 8555 section 7.3: a contact is refused: {why}"))
 }
 
 const MAX_CONTACTS: usize = 10;

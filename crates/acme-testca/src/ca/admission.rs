@@ -85,14 +85,10 @@ impl Ca {
                 Ok(Caller::Key(key.clone()))
             }
             Signer::Account(kid) => {
-                let id = kid
-                    .strip_prefix(&self.url("/account/"))
-                    .ok_or_else(unknown_account)?;
+                let id = kid.strip_prefix(&self.url("/account/")).ok_or_else(unknown_account)?;
                 let account = self.account_record(id)?;
-                let key = account
-                    .key
-                    .as_ref()
-                    .ok_or_else(|| Problem::server_internal("the account has no key"))?;
+                let key =
+                    account.key.as_ref().ok_or_else(|| Problem::server_internal("the account has no key"))?;
                 jws.verify(key)?;
                 Ok(Caller::Account(id.to_owned()))
             }
@@ -116,12 +112,9 @@ impl Ca {
 pub(super) fn object(payload: &[u8]) -> Result<Map<String, Value>, Problem> {
     match serde_json::from_slice(payload) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
-        )
-        | Err(_) => Err(Problem::malformed(
-            "RFC 8555 section 6.2: the payload of this request must be a JSON object",
-        )),
+        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) | Err(_) => {
+            Err(Problem::malformed("RFC 8555 section 6.2: the payload of this request must be a JSON object"))
+        }
     }
 }
 

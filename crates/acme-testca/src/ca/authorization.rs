@@ -4,10 +4,7 @@ use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{
-    Ca, Refusal,
-    admission::object,
-};
+use super::{Ca, Refusal, admission::object};
 use crate::{
     encoding,
     identifier::Identifier,
@@ -107,7 +104,12 @@ impl Ca {
 
     /// The authorization for an identifier of a new order: a valid one that is there already, if
     /// the dice say so, or a new one.
-    pub(super) fn authorization_for(&mut self, account: &str, identifier: &Identifier, now: Timestamp) -> String {
+    pub(super) fn authorization_for(
+        &mut self,
+        account: &str,
+        identifier: &Identifier,
+        now: Timestamp,
+    ) -> String {
         let (base, wildcard) = identifier.split_wildcard();
         let found = self.valid_authorization(account, &base, wildcard, now);
         if let Some(id) = found
@@ -138,10 +140,8 @@ impl Ca {
     /// Lets an authorization expire if it is time, and gives its status.
     pub(super) fn refresh_authorization(&mut self, id: &str, now: Timestamp) -> Option<AuthorizationStatus> {
         let authorization = self.state.authorizations.get_mut(id)?;
-        let is_open = matches!(
-            authorization.status,
-            AuthorizationStatus::Pending | AuthorizationStatus::Valid
-        );
+        let is_open =
+            matches!(authorization.status, AuthorizationStatus::Pending | AuthorizationStatus::Valid);
         if is_open && authorization.expires <= now {
             authorization.status = AuthorizationStatus::Expired;
         }
@@ -153,9 +153,7 @@ impl Ca {
         let failed = ids
             .iter()
             .filter_map(|id| self.state.authorizations.get(id))
-            .filter(|one| {
-                !matches!(one.status, AuthorizationStatus::Pending | AuthorizationStatus::Valid)
-            });
+            .filter(|one| !matches!(one.status, AuthorizationStatus::Pending | AuthorizationStatus::Valid));
         let subproblems: Vec<Problem> = failed
             .map(|one| {
                 let cause = one.challenges.iter().find_map(|challenge| challenge.error.clone());
@@ -169,9 +167,7 @@ impl Ca {
 
     /// Ends a challenge, and its authorization with it.
     pub(super) fn settle(&mut self, id: &str, index: usize, outcome: Result<(), Problem>, now: Timestamp) {
-        let valid_until = now
-            .saturating_add(self.config.authorization_lifetime)
-            .unwrap_or(now);
+        let valid_until = now.saturating_add(self.config.authorization_lifetime).unwrap_or(now);
         let Some(authorization) = self.state.authorizations.get_mut(id) else {
             return;
         };
@@ -308,11 +304,8 @@ impl Ca {
         if self.config.strange_challenges {
             challenges.push(pending(UNKNOWN_TYPE, Some(self.state.dice.token())));
         }
-        let methods: &[Method] = if wildcard {
-            &[Method::Dns01]
-        } else {
-            &[Method::Http01, Method::Dns01, Method::TlsAlpn01]
-        };
+        let methods: &[Method] =
+            if wildcard { &[Method::Dns01] } else { &[Method::Http01, Method::Dns01, Method::TlsAlpn01] };
         for method in methods {
             let token = self.state.dice.token();
             challenges.push(pending(method.challenge_type(), Some(token)));
@@ -379,13 +372,7 @@ impl Ca {
 }
 
 fn pending(kind: &str, token: Option<String>) -> Challenge {
-    Challenge {
-        kind: kind.to_owned(),
-        token,
-        status: ChallengeStatus::Pending,
-        validated: None,
-        error: None,
-    }
+    Challenge { kind: kind.to_owned(), token, status: ChallengeStatus::Pending, validated: None, error: None }
 }
 
 const UNKNOWN_TYPE: &str = "testca-unknown-01";

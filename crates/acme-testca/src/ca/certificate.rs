@@ -24,11 +24,7 @@ impl Ca {
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (account, payload) = self.admit_account(request)?;
         admission::expect_empty(&payload)?;
-        let certificate = self
-            .state
-            .certificates
-            .get(id)
-            .ok_or_else(|| Problem::not_found("certificate"))?;
+        let certificate = self.state.certificates.get(id).ok_or_else(|| Problem::not_found("certificate"))?;
         if certificate.account != account {
             return Err(Problem::unauthorized("RFC 8555 section 7.4.2: this certificate is not yours").into());
         }
@@ -85,9 +81,7 @@ impl Ca {
         let serial = self.state.dice.serial::<SERIAL_LEN>();
         let backdated = now.saturating_sub(BACKDATE).unwrap_or(now);
         let not_before = encoding::whole_second(order.not_before.unwrap_or(backdated));
-        let last = not_before
-            .saturating_add(self.config.certificate_lifetime)
-            .unwrap_or(not_before);
+        let last = not_before.saturating_add(self.config.certificate_lifetime).unwrap_or(not_before);
         let not_after = encoding::whole_second(order.not_after.unwrap_or(last));
         let der = self.authority.issue(&Leaf {
             serial: &serial,

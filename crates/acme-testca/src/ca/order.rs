@@ -41,10 +41,8 @@ impl Ca {
         if self.config.reorder_identifiers && identifiers.len() > 1 {
             self.state.dice.reorder(&mut identifiers);
         }
-        let mut authorizations: Vec<String> = identifiers
-            .iter()
-            .map(|identifier| self.authorization_for(&account, identifier, now))
-            .collect();
+        let mut authorizations: Vec<String> =
+            identifiers.iter().map(|identifier| self.authorization_for(&account, identifier, now)).collect();
         if self.config.reorder_identifiers && authorizations.len() > 1 {
             self.state.dice.reorder(&mut authorizations);
         }
@@ -98,7 +96,10 @@ impl Ca {
             return Err(Problem::new(
                 "orderNotReady",
                 403,
-                format!("RFC 8555 section 7.4: the order is not ready, its status is {}", json!(order.status)),
+                format!(
+                    "RFC 8555 section 7.4: the order is not ready, its status is {}",
+                    json!(order.status)
+                ),
             )
             .into());
         }
@@ -111,10 +112,9 @@ impl Ca {
         })?;
         let checked = csr::check(&der, &order.identifiers)?;
         if self.account_key_is(&checked.key) {
-            return Err(Problem::bad_csr(
-                "RFC 8555 section 11.1: the key of the CSR is that of an account",
-            )
-            .into());
+            return Err(
+                Problem::bad_csr("RFC 8555 section 11.1: the key of the CSR is that of an account").into()
+            );
         }
         let processing = Processing {
             key_spki: checked.key_spki,
@@ -141,10 +141,8 @@ impl Ca {
             return;
         }
         let authorizations = order.authorizations.clone();
-        let statuses: Vec<AuthorizationStatus> = authorizations
-            .iter()
-            .filter_map(|id| self.refresh_authorization(id, now))
-            .collect();
+        let statuses: Vec<AuthorizationStatus> =
+            authorizations.iter().filter_map(|id| self.refresh_authorization(id, now)).collect();
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
@@ -166,11 +164,7 @@ impl Ca {
     }
 
     fn own_order(&self, id: &str, account: &str) -> Result<&Order, Problem> {
-        let order = self
-            .state
-            .orders
-            .get(id)
-            .ok_or_else(|| Problem::not_found("order"))?;
+        let order = self.state.orders.get(id).ok_or_else(|| Problem::not_found("order"))?;
         if order.account != account {
             return Err(Problem::unauthorized("RFC 8555 section 7.4: this order is not yours"));
         }
@@ -191,17 +185,9 @@ impl Ca {
         now: Timestamp,
     ) -> Result<Response<Vec<u8>>, Refusal> {
         self.refresh_order(id, now);
-        let order = self
-            .state
-            .orders
-            .get(id)
-            .cloned()
-            .ok_or_else(|| Problem::not_found("order"))?;
-        let urls: Vec<String> = order
-            .authorizations
-            .iter()
-            .map(|id| self.url(&format!("/authorization/{id}")))
-            .collect();
+        let order = self.state.orders.get(id).cloned().ok_or_else(|| Problem::not_found("order"))?;
+        let urls: Vec<String> =
+            order.authorizations.iter().map(|id| self.url(&format!("/authorization/{id}"))).collect();
         let mut body = Map::new();
         body.insert("status".to_owned(), json!(order.status));
         body.insert("expires".to_owned(), json!(encoding::rfc3339(order.expires)));
@@ -228,7 +214,12 @@ impl Ca {
         Ok(response)
     }
 
-    fn reusable_order(&mut self, account: &str, identifiers: &[Identifier], now: Timestamp) -> Option<String> {
+    fn reusable_order(
+        &mut self,
+        account: &str,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Option<String> {
         let wanted: BTreeSet<&Identifier> = identifiers.iter().collect();
         let candidates = self.state.accounts.get(account)?.orders.clone();
         candidates.into_iter().rev().find(|id| {
@@ -265,9 +256,9 @@ impl Ca {
         let from = not_before.unwrap_or(now);
         let latest = from.saturating_add(self.config.certificate_lifetime).unwrap_or(from);
         match not_after {
-            Some(end) if end <= from || end <= now => Err(Problem::malformed(
-                "RFC 8555 section 7.4: notAfter is not after notBefore, or is past",
-            )),
+            Some(end) if end <= from || end <= now => {
+                Err(Problem::malformed("RFC 8555 section 7.4: notAfter is not after notBefore, or is past"))
+            }
             Some(end) if end > latest => Err(Problem::malformed(
                 "RFC 8555 section 7.4: notAfter is beyond the lifetime of this CA's certificates",
             )),
@@ -280,11 +271,7 @@ fn date(wish: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, Prob
     let Some(value) = wish.get(name) else {
         return Ok(None);
     };
-    value
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .map(Some)
-        .ok_or_else(|| {
-            Problem::malformed(format!("RFC 8555 section 7.4: \"{name}\" is not a date of RFC 3339"))
-        })
+    value.as_str().and_then(|text| text.parse().ok()).map(Some).ok_or_else(|| {
+        Problem::malformed(format!("RFC 8555 section 7.4: \"{name}\" is not a date of RFC 3339"))
+    })
 }

@@ -25,15 +25,14 @@ impl Ca {
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (caller, payload) = self.admit(request, Allowed::Either)?;
         let wish = object(&payload)?;
-        let der = wish
-            .get("certificate")
-            .and_then(Value::as_str)
-            .and_then(encoding::from_base64url)
-            .ok_or_else(|| {
-                Problem::malformed(
-                    "RFC 8555 section 7.6: \"certificate\" must be base64url of DER, without padding",
-                )
-            })?;
+        let der =
+            wish.get("certificate").and_then(Value::as_str).and_then(encoding::from_base64url).ok_or_else(
+                || {
+                    Problem::malformed(
+                        "RFC 8555 section 7.6: \"certificate\" must be base64url of DER, without padding",
+                    )
+                },
+            )?;
         let (id, certificate) = self
             .state
             .certificates
@@ -71,10 +70,7 @@ impl Ca {
             Caller::Key(key) => PublicKey::from_spki(&certificate.key_spki).as_ref() == Some(key),
             Caller::Account(id) => {
                 certificate.account == *id
-                    || certificate
-                        .names
-                        .iter()
-                        .all(|name| self.holds_authorization(id, name, now))
+                    || certificate.names.iter().all(|name| self.holds_authorization(id, name, now))
             }
         };
         if allowed {

@@ -48,7 +48,9 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Once(octets) => SizeHint::with_exact(octets.as_ref().map_or(0, |octets| octets.len() as u64)),
+            Self::Once(octets) => {
+                SizeHint::with_exact(octets.as_ref().map_or(0, |octets| octets.len() as u64))
+            }
             Self::Endless(_) => SizeHint::default(),
         }
     }

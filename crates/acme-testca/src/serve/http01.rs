@@ -39,9 +39,7 @@ async fn fetch(shared: &Shared, validation: &Validation) -> Result<(), Problem> 
         }
         target = target.redirected(&response)?;
     }
-    Err(incorrect(format!(
-        "http-01: there were more than {MAX_REDIRECTS} redirects"
-    )))
+    Err(incorrect(format!("http-01: there were more than {MAX_REDIRECTS} redirects")))
 }
 
 async fn compare(
@@ -51,10 +49,7 @@ async fn compare(
 ) -> Result<(), Problem> {
     let status = response.status();
     if status != StatusCode::OK {
-        return Err(incorrect(format!(
-            "http-01: {target} answered with status {}",
-            status.as_u16()
-        )));
+        return Err(incorrect(format!("http-01: {target} answered with status {}", status.as_u16())));
     }
     let body = Limited::new(response.into_body(), MAX_BODY)
         .collect()
@@ -88,9 +83,9 @@ impl Target {
                 format!("http-01: {} does not exist, or leads beyond loopback", self.host),
             ));
         }
-        let stream = connect(&addresses).await.map_err(|error| {
-            self.connection_problem(&format!("cannot connect to {addresses:?}: {error}"))
-        })?;
+        let stream = connect(&addresses)
+            .await
+            .map_err(|error| self.connection_problem(&format!("cannot connect to {addresses:?}: {error}")))?;
         let request = Request::get(&self.path)
             .header(header::HOST, self.authority())
             .header(header::USER_AGENT, USER_AGENT)
@@ -102,10 +97,7 @@ impl Target {
             .await
             .map_err(|error| self.connection_problem(&error.to_string()))?;
         tokio::spawn(connection);
-        sender
-            .send_request(request)
-            .await
-            .map_err(|error| self.connection_problem(&error.to_string()))
+        sender.send_request(request).await.map_err(|error| self.connection_problem(&error.to_string()))
     }
 
     fn redirected(&self, response: &Response<Incoming>) -> Result<Self, Problem> {
@@ -117,16 +109,12 @@ impl Target {
             .ok_or_else(|| incorrect(format!("http-01: {self} redirects to nowhere")))?;
         let path = location.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         match (location.scheme(), location.host()) {
-            (None, None) if path.starts_with('/') => Ok(Self {
-                host: self.host.clone(),
-                port: self.port,
-                path,
-            }),
-            (Some(scheme), Some(host)) if *scheme == Scheme::HTTP => Ok(Self {
-                host: host.to_owned(),
-                port: location.port_u16(),
-                path,
-            }),
+            (None, None) if path.starts_with('/') => {
+                Ok(Self { host: self.host.clone(), port: self.port, path })
+            }
+            (Some(scheme), Some(host)) if *scheme == Scheme::HTTP => {
+                Ok(Self { host: host.to_owned(), port: location.port_u16(), path })
+            }
             _ => Err(incorrect(format!(
                 "http-01: {self} redirects to {location}, and the test CA follows http URLs only"
             ))),

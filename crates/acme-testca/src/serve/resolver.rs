@@ -60,10 +60,7 @@ impl Resolver {
         let mut latest_first = self.rules.iter().rev();
         match latest_first.find(|(pattern, _)| pattern.fits(&name)) {
             Some((_, targets)) => targets.iter().map(|target| target.at(port)).collect(),
-            None => vec![
-                (Ipv4Addr::LOCALHOST, port).into(),
-                (Ipv6Addr::LOCALHOST, port).into(),
-            ],
+            None => vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()],
         }
     }
 }
@@ -81,10 +78,7 @@ impl Pattern {
 impl Target {
     fn parse(text: &str) -> Option<Self> {
         if let Ok(socket) = text.parse::<SocketAddr>() {
-            return Some(Self {
-                address: socket.ip(),
-                port: Some(socket.port()),
-            });
+            return Some(Self { address: socket.ip(), port: Some(socket.port()) });
         }
         let address = text.trim_matches(['[', ']']).parse().ok()?;
         Some(Self { address, port: None })

@@ -7,7 +7,11 @@ use rustls::{
     client::{WebPkiServerVerifier, danger::ServerCertVerifier},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use x509_cert::{Certificate, der::{Decode, Encode}, ext::pkix::KeyUsage};
+use x509_cert::{
+    Certificate,
+    der::{Decode, Encode},
+    ext::pkix::KeyUsage,
+};
 
 use crate::client::{csr_with, ders, gentle, registered, start};
 

@@ -8,8 +8,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-        Ed25519KeyPair, KeyPair, RsaKeyPair,
+        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair, RsaKeyPair,
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -167,11 +167,7 @@ impl Answer {
 impl From<Response<Vec<u8>>> for Answer {
     fn from(response: Response<Vec<u8>>) -> Self {
         let (head, body) = response.into_parts();
-        Self {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body,
-        }
+        Self { status: head.status.as_u16(), headers: head.headers, body }
     }
 }
 
@@ -193,11 +189,7 @@ impl InProcess {
     }
 
     pub(crate) fn of(ca: Ca) -> Self {
-        Self {
-            ca,
-            now: start(),
-            last_delay: None,
-        }
+        Self { ca, now: start(), last_delay: None }
     }
 }
 
@@ -237,19 +229,20 @@ impl Client<InProcess> {
 
 impl<T: Transport> Client<T> {
     pub(crate) fn new(transport: T, key: Key) -> Self {
-        Self {
-            transport,
-            key,
-            kid: None,
-            base: BASE.to_owned(),
-        }
+        Self { transport, key, kid: None, base: BASE.to_owned() }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    pub(crate) fn send(&mut self, method: Method, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Option<Answer> {
+    pub(crate) fn send(
+        &mut self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Option<Answer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -316,7 +309,8 @@ impl<T: Transport> Client<T> {
     }
 
     pub(crate) fn try_order(&mut self, names: &[&str]) -> Answer {
-        let identifiers: Vec<Value> = names.iter().map(|name| json!({"type": "dns", "value": name})).collect();
+        let identifiers: Vec<Value> =
+            names.iter().map(|name| json!({"type": "dns", "value": name})).collect();
         let url = self.url("/new-order");
         self.post(&url, &json!({"identifiers": identifiers}).to_string())
     }
@@ -366,12 +360,7 @@ impl<T: Transport> Client<T> {
         let answer = self.post(&certificate_url, "");
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.header("content-type"), Some("application/pem-certificate-chain"));
-        Issued {
-            order_url,
-            certificate_url,
-            chain: answer.text(),
-            key,
-        }
+        Issued { order_url, certificate_url, chain: answer.text(), key }
     }
 
     pub(crate) fn revoke(&mut self, der: &[u8], reason: Option<u64>) -> Answer {
@@ -427,7 +416,5 @@ pub(crate) fn csr_with(key: &rcgen::KeyPair, names: &[&str], common_name: Option
 /// The certificates of a chain, in DER.
 pub(crate) fn ders(pem: &str) -> Vec<Vec<u8>> {
     use rustls_pki_types::{CertificateDer, pem::PemObject};
-    CertificateDer::pem_slice_iter(pem.as_bytes())
-        .map(|der| der.unwrap().to_vec())
-        .collect()
+    CertificateDer::pem_slice_iter(pem.as_bytes()).map(|der| der.unwrap().to_vec()).collect()
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use acme_testca::{
-    Action, ChainFault, Fault, MemberFault, Operation, Problem, ProblemFault, RedirectFault, Script, StatusFault,
+    Action, ChainFault, Fault, MemberFault, Operation, Problem, ProblemFault, RedirectFault, Script,
+    StatusFault,
 };
 use serde_json::json;
 
@@ -52,7 +53,8 @@ fn load_balancer_answers_in_html() {
 #[test]
 fn problems_have_their_headers() {
     let problem = Problem::new("rateLimited", 429, "slow down");
-    let fault = ProblemFault::from(problem).retry_after("60").help("https://a.test/1").help("https://a.test/2");
+    let fault =
+        ProblemFault::from(problem).retry_after("60").help("https://a.test/1").help("https://a.test/2");
     let mut client = with(Operation::NewOrder, Action::Problem(fault));
     let answer = client.try_order(&["a.example"]);
     assert_eq!((answer.status, answer.problem().as_str()), (429, "rateLimited"));
@@ -86,10 +88,7 @@ fn responses_are_delayed() {
 
 #[test]
 fn redirects_are_sent() {
-    let redirect = RedirectFault {
-        status: 307,
-        location: "https://elsewhere.test/".to_owned(),
-    };
+    let redirect = RedirectFault { status: 307, location: "https://elsewhere.test/".to_owned() };
     let mut client = with(Operation::Directory, Action::Redirect(redirect));
     let answer = client.get("/directory");
     assert_eq!((answer.status, answer.header("location")), (307, Some("https://elsewhere.test/")));
@@ -134,16 +133,15 @@ fn bodies_are_spoilt() {
         answer
     };
     let truncated = body(Action::TruncatedBody);
-    assert!(serde_json::from_slice::<serde_json::Value>(&truncated.body).is_err() && truncated.body.len() > 10);
+    assert!(
+        serde_json::from_slice::<serde_json::Value>(&truncated.body).is_err() && truncated.body.len() > 10
+    );
     assert!(body(Action::WrongType).json().is_array());
     assert!(body(Action::ExtraMembers).json().get("x-testca-object").is_some());
     let nulls = body(Action::NullMembers).json();
     assert!(nulls.get("error").is_some() && nulls["error"].is_null() && nulls["status"] == "pending");
     assert_eq!(body(Action::UnknownStatus("canceled".to_owned())).json()["status"], "canceled");
-    let member = MemberFault {
-        name: "authorizations".to_owned(),
-        value: json!("none"),
-    };
+    let member = MemberFault { name: "authorizations".to_owned(), value: json!("none") };
     assert_eq!(body(Action::Member(member)).json()["authorizations"], "none");
     assert!(!body(Action::EndlessBody).body.is_empty());
 }
@@ -184,12 +182,16 @@ fn authorization_turns_invalid() {
     let (url, order) = client.order(&["a.example", "b.example"]);
     let list = urls(&order["authorizations"]);
     for (index, status) in [(0, "valid"), (1, "processing")] {
-        let challenge_url = challenge(&client.read(&list[index]), "http-01")["url"].as_str().unwrap().to_owned();
+        let challenge_url =
+            challenge(&client.read(&list[index]), "http-01")["url"].as_str().unwrap().to_owned();
         assert_eq!(client.post(&challenge_url, "{}").json()["status"], status);
     }
     assert_eq!(client.read(&list[0])["status"], "valid");
     let failed = client.read(&list[1]);
-    assert_eq!((failed["status"].clone(), failed["challenges"][0]["error"]["detail"].clone()), (json!("invalid"), json!("nobody there")));
+    assert_eq!(
+        (failed["status"].clone(), failed["challenges"][0]["error"]["detail"].clone()),
+        (json!("invalid"), json!("nobody there"))
+    );
     let order = client.read(&url);
     assert_eq!(order["status"], "invalid");
     assert_eq!(order["error"]["subproblems"][0]["identifier"]["value"], "b.example");
@@ -241,7 +243,8 @@ fn faults_happen_when_they_are_told_to() {
     let fault = |status: u16| Fault::on(Operation::Account, Action::Status(StatusFault::new(status)));
     client.transport.ca.add_faults([fault(500).nth(2).every(3).times(2), fault(502).nth(10).always()]);
     client.transport.ca.add_faults([Fault::on(Operation::Orders, Action::Drop).always()]);
-    let mut statuses = |count: usize| -> Vec<u16> { (0..count).map(|_| client.post(&kid, "").status).collect() };
+    let mut statuses =
+        |count: usize| -> Vec<u16> { (0..count).map(|_| client.post(&kid, "").status).collect() };
     assert_eq!(statuses(9), [200, 500, 200, 200, 500, 200, 200, 200, 200]);
     assert_eq!(statuses(3), [502, 502, 502]);
     client.transport.ca.clear_faults();
@@ -295,7 +298,8 @@ fn every_action_can_be_scripted() {
         "forget_order"
     "#;
     let lines = actions.lines().map(str::trim).filter(|line| !line.is_empty());
-    let script: String = lines.clone().map(|line| format!("[[fault]]\non = \"order\"\naction = {line}\n")).collect();
+    let script: String =
+        lines.clone().map(|line| format!("[[fault]]\non = \"order\"\naction = {line}\n")).collect();
     let faults = Script::from_toml(&script).unwrap().into_faults();
     assert_eq!(faults.len(), lines.count());
 }

@@ -101,7 +101,8 @@ fn order_goes_from_pending_to_valid() {
     assert_eq!(order["expires"], "2026-12-01T08:00:00Z");
     let authorization = client.read(&urls(&order["authorizations"])[0]);
     assert!(authorization.get("wildcard").is_none());
-    let kinds: Vec<_> = authorization["challenges"].as_array().unwrap().iter().map(|one| one["type"].clone()).collect();
+    let kinds: Vec<_> =
+        authorization["challenges"].as_array().unwrap().iter().map(|one| one["type"].clone()).collect();
     assert_eq!(kinds, ["http-01", "dns-01", "tls-alpn-01"]);
     let (_, csr) = csr(&["a.example", "b.example"]);
     let early = client.try_finalize(&order, &csr);
@@ -139,8 +140,17 @@ fn wildcard_has_its_own_authorization_and_dns_only() {
 fn bad_names_are_refused_with_subproblems() {
     let mut client = registered(gentle());
     for name in [
-        "a..example", "-a.example", "a_b.example", "a.example.", "*.*.example", "a.*.example", "*.com",
-        "127.0.0.1", "", "*", "b\u{fc}cher.example",
+        "a..example",
+        "-a.example",
+        "a_b.example",
+        "a.example.",
+        "*.*.example",
+        "a.*.example",
+        "*.com",
+        "127.0.0.1",
+        "",
+        "*",
+        "b\u{fc}cher.example",
     ] {
         let answer = client.try_order(&["good.example", name]);
         assert_eq!((answer.status, answer.problem().as_str()), (400, "rejectedIdentifier"), "{name}");
@@ -151,10 +161,8 @@ fn bad_names_are_refused_with_subproblems() {
     let url = client.url("/new-order");
     let ip = client.post(&url, r#"{"identifiers":[{"type":"ip","value":"127.0.0.1"}]}"#);
     assert_eq!(ip.problem(), "unsupportedIdentifier");
-    let both = client.post(
-        &url,
-        r#"{"identifiers":[{"type":"ip","value":"127.0.0.1"},{"type":"dns","value":"_.a"}]}"#,
-    );
+    let both = client
+        .post(&url, r#"{"identifiers":[{"type":"ip","value":"127.0.0.1"},{"type":"dns","value":"_.a"}]}"#);
     assert_eq!(both.problem(), "compound");
     for payload in ["{}", r#"{"identifiers":[]}"#, r#"{"identifiers":[{"type":"dns"}]}"#, "[]"] {
         assert_eq!(client.post(&url, payload).problem(), "malformed", "{payload}");
@@ -238,11 +246,17 @@ fn what_belongs_to_another_account_is_refused() {
     let (_, order) = client.order(&["b.example"]);
     let account = client.kid.clone().unwrap();
     let authorization = urls(&order["authorizations"]).remove(0);
-    let challenge_url = challenge(&client.read(&authorization), "http-01")["url"].as_str().unwrap().to_owned();
+    let challenge_url =
+        challenge(&client.read(&authorization), "http-01")["url"].as_str().unwrap().to_owned();
     let (mut stranger, ..) = client.with_key(Key::p256());
     stranger.register();
     for url in [
-        issued.order_url, issued.certificate_url, account.clone(), format!("{account}/orders"), authorization, challenge_url,
+        issued.order_url,
+        issued.certificate_url,
+        account.clone(),
+        format!("{account}/orders"),
+        authorization,
+        challenge_url,
     ] {
         let answer = stranger.post(&url, "");
         assert_eq!((answer.status, answer.problem().as_str()), (403, "unauthorized"), "{url}");

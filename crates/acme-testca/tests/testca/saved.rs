@@ -37,7 +37,10 @@ fn everything_is_taken_up_again() {
     client.answer_all(&order, "http-01");
     let ready = client.read(&url);
     assert_eq!(client.try_finalize(&ready, &csr(&["b.example"]).1).json()["status"], "valid");
-    assert_eq!(client.transport.ca.requests().last().unwrap().at, start() + std::time::Duration::from_secs(3600));
+    assert_eq!(
+        client.transport.ca.requests().last().unwrap().at,
+        start() + std::time::Duration::from_secs(3600)
+    );
     let counts = client.transport.ca.counts();
     assert_eq!((counts.accounts, counts.orders, counts.orders_finalized, counts.revoked), (1, 2, 2, 1));
 }

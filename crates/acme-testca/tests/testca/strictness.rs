@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use crate::client::{Client, InProcess, Key, b64, client, gentle, registered};
 
 /// Sends a JWS made of a changed protected header.
-fn with_header(client: &mut Client<InProcess>, path: &str, change: impl FnOnce(&mut Value)) -> (u16, String, String) {
+fn with_header(
+    client: &mut Client<InProcess>,
+    path: &str,
+    change: impl FnOnce(&mut Value),
+) -> (u16, String, String) {
     let url = client.url(path);
     let mut protected = client.protected(&url);
     change(&mut protected);
@@ -61,7 +65,8 @@ fn flattened_jws_with_one_signature_is_the_only_form() {
 fn padded_base64_is_refused_wherever_it_is() {
     let mut client = registered(gentle());
     for name in ["payload", "protected", "signature"] {
-        let outcome = with_body(&mut client, |body| body[name] = json!(format!("{}=", body[name].as_str().unwrap())));
+        let outcome =
+            with_body(&mut client, |body| body[name] = json!(format!("{}=", body[name].as_str().unwrap())));
         assert_refused(&outcome, 400, "malformed", "RFC 8555 section 6.1");
     }
     let outcome = with_header(&mut client, "/new-order", |header| header["nonce"] = json!("AAAA=="));
@@ -109,8 +114,12 @@ fn algorithms_other_than_four_are_refused_with_the_list() {
 fn url_must_be_the_very_string() {
     let mut client = registered(gentle());
     for url in [
-        "https://testca.test/new-order/", "https://testca.test:443/new-order", "HTTPS://testca.test/new-order",
-        "https://testca.test/new-account", "/new-order", "https://testca.test/new-order?",
+        "https://testca.test/new-order/",
+        "https://testca.test:443/new-order",
+        "HTTPS://testca.test/new-order",
+        "https://testca.test/new-account",
+        "/new-order",
+        "https://testca.test/new-order?",
     ] {
         let outcome = with_header(&mut client, "/new-order", |header| header["url"] = json!(url));
         assert_refused(&outcome, 403, "unauthorized", "RFC 8555 section 6.4");
@@ -258,7 +267,9 @@ fn hostile_bodies_do_no_harm() {
         let answer = client.send(Method::POST, &url, &headers, body.as_bytes().to_vec()).unwrap();
         assert_eq!(answer.status, 400, "{body:.20}");
     }
-    for payload in ["null", "[]", "1", "\"\"", r#"{"identifiers":{}}"#, r#"{"identifiers":[null]}"#, "\u{feff}"] {
+    for payload in
+        ["null", "[]", "1", "\"\"", r#"{"identifiers":{}}"#, r#"{"identifiers":[null]}"#, "\u{feff}"]
+    {
         assert_eq!(client.post(&url, payload).problem(), "malformed", "{payload}");
     }
 }

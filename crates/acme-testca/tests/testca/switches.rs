@@ -41,7 +41,12 @@ fn identifiers_come_back_in_another_order() {
     let names = ["a.example", "b.example", "c.example"];
     for _ in 0..10 {
         let (_, order) = client.order(&names);
-        let back: Vec<&str> = order["identifiers"].as_array().unwrap().iter().map(|one| one["value"].as_str().unwrap()).collect();
+        let back: Vec<&str> = order["identifiers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["value"].as_str().unwrap())
+            .collect();
         assert_ne!(back[0], names[0]);
         assert_eq!(back.iter().collect::<BTreeSet<_>>(), names.iter().collect());
     }
@@ -135,7 +140,10 @@ fn finalize_can_take_polls() {
     let mut client = registered(config);
     let (url, order) = client.ready(&["a.example"]);
     let answer = client.try_finalize(&order, &csr(&["a.example"]).1);
-    assert_eq!((answer.json()["status"].clone(), answer.header("retry-after")), (json!("processing"), Some("3")));
+    assert_eq!(
+        (answer.json()["status"].clone(), answer.header("retry-after")),
+        (json!("processing"), Some("3"))
+    );
     let statuses: Vec<_> = (0..4).map(|_| client.read(&url)["status"].clone()).collect();
     assert_eq!(statuses, ["processing", "processing", "valid", "valid"]);
     assert_eq!(client.transport.ca.counts().certificates, 1);
@@ -215,10 +223,11 @@ fn transcript(seed: u64, key: &[u8]) -> Vec<String> {
 
 #[test]
 fn same_seed_and_same_requests_make_the_same_responses() {
-    let key = aws_lc_rs::signature::EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING)
-        .unwrap()
-        .to_pkcs8v1()
-        .unwrap();
+    let key =
+        aws_lc_rs::signature::EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING)
+            .unwrap()
+            .to_pkcs8v1()
+            .unwrap();
     let first = transcript(1, key.as_ref());
     assert_eq!(first, transcript(1, key.as_ref()));
     assert_ne!(first, transcript(2, key.as_ref()));
