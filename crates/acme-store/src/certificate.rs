@@ -160,8 +160,7 @@ impl Store {
 
     /// Forgets a certificate with its keys, attempts and files.
     ///
-    /// Challenges that may be in place stay listed. If the files can't be removed now, the next
-    /// opening removes them.
+    /// Challenges that may be in place stay listed. On [`Error::Removal`] only its files are left.
     pub fn delete_certificate(&self, name: &CertificateName) -> Result<(), Error> {
         self.write(|database, path| {
             let removed = database::execute(
@@ -177,7 +176,10 @@ impl Store {
             database::execute(database, path, sql, params![name.as_str()])?;
             Ok(())
         })?;
-        self.finish_removal(name).map(|_| ())
+        match self.finish_removal(name) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(Error::Removal { name: name.clone(), source: Box::new(source) }),
+        }
     }
 }
 

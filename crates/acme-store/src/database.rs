@@ -99,7 +99,21 @@ pub(crate) fn to_json(path: &Path, item: &str, value: &impl Serialize) -> Result
 }
 
 pub(crate) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(conversion)
+    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| conversion(JsonFault::from(&error)))
+}
+
+/// Where JSON goes wrong, without serde's words: they may quote a key.
+#[derive(Debug, thiserror::Error)]
+#[error("its JSON is not what was stored: {category:?} at column {column}")]
+struct JsonFault {
+    category: serde_json::error::Category,
+    column: usize,
+}
+
+impl From<&serde_json::Error> for JsonFault {
+    fn from(error: &serde_json::Error) -> Self {
+        Self { category: error.classify(), column: error.column() }
+    }
 }
 
 pub(crate) fn name(row: &Row<'_>, column: &str) -> rusqlite::Result<CertificateName> {

@@ -91,16 +91,21 @@ impl Directory {
         if let Some(found) = self.subdirectory(name)? {
             return Ok(found);
         }
-        match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(Error::from_io(&self.path.join(name), errno.into())),
-        }
-        let path = self.path.join(name);
-        let made =
-            self.subdirectory(name)?.ok_or_else(|| Error::from_io(&path, io::ErrorKind::NotFound.into()))?;
+        // Killed between making it and opening it to others, we would leave it closed for good.
+        let made = self.make_temporary(UNNAMED)?;
         made.set_access(Access::of_mode(mode))?;
+        self.rename(UNNAMED, name)?;
         self.sync()?;
-        Ok(made)
+        let path = self.path.join(name);
+        self.subdirectory(name)?.ok_or_else(|| Error::from_io(&path, io::ErrorKind::NotFound.into()))
+    }
+
+    /// Makes an empty directory for this user alone, in place of what has its temporary name.
+    pub(crate) fn make_temporary(&self, name: &str) -> Result<Self, Error> {
+        self.remove(name)?;
+        let failed = |errno: Errno| Error::from_io(&self.path.join(name), errno.into());
+        rustix::fs::mkdirat(&self.fd, name, Mode::RWXU).map_err(failed)?;
+        self.subdirectory(name)?.ok_or_else(|| failed(Errno::NOENT))
     }
 
     /// The names of what is in it.
@@ -166,7 +171,7 @@ impl Directory {
         self.remove(&temporary)?;
         self.create(&temporary, content, access)?;
         match self.rename(&temporary, name) {
-            Err(Error::Io { path, .. }) if path.is_dir() => {
+            Err(Error::Io { path, .. }) if is_directory(&path) => {
                 self.remove(&temporary)?;
                 Err(Error::Obstructed { path, expected: Expected::File })
             }
@@ -182,7 +187,7 @@ impl Directory {
         rustix::fs::symlinkat(target, &self.fd, &*temporary)
             .map_err(|errno| Error::from_io(&self.path.join(&temporary), errno.into()))?;
         match self.rename(&temporary, name) {
-            Err(Error::Io { path, .. }) if path.is_dir() => {
+            Err(Error::Io { path, .. }) if is_directory(&path) => {
                 self.remove(&temporary)?;
                 Err(Error::Obstructed { path, expected: Expected::Link })
             }
@@ -211,7 +216,8 @@ impl Directory {
         let path = self.path.join(name);
         let result = match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(Errno::ISDIR | Errno::PERM) => fs::remove_dir_all(&path),
+            // Some systems say the one, some the other; and the other has more meanings.
+            Err(Errno::ISDIR | Errno::PERM) if is_directory(&path) => fs::remove_dir_all(&path),
             Err(errno) => Err(errno.into()),
         };
         result.map_err(|error| Error::from_io(&path, error))
@@ -291,6 +297,10 @@ pub(crate) fn is_temporary(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(TEMPORARY))
 }
 
+fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
 fn set_access(file: &File, access: Access) -> io::Result<()> {
     let mut mode = access.mode;
     let group = match access.group {
@@ -320,3 +330,5 @@ fn set_access(file: &File, access: Access) -> io::Result<()> {
 
 const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const TEMPORARY: &str = ".new";
+/// The temporary name of a directory whose own may be too long to have anything added.
+const UNNAMED: &str = ".directory.new";

@@ -153,6 +153,17 @@ pub enum Error {
         #[source]
         source: Box<Self>,
     },
+    /// The certificate is gone from the database, and its files are not.
+    ///
+    /// [`Store::project_all`](crate::Store::project_all) and every opening of the store try again.
+    #[error("'{name}' is deleted, but its files could not be removed")]
+    Removal {
+        /// The certificate.
+        name: CertificateName,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
     /// The key or chain to publish is not PEM of the right kind.
     #[error("what was to be published as '{name}' is not {expected}")]
     UnfitPublication {
@@ -178,7 +189,7 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Busy { .. } | Self::Locked { .. } => true,
-            Self::Projection { source, .. } => source.is_temporary(),
+            Self::Projection { source, .. } | Self::Removal { source, .. } => source.is_temporary(),
             Self::Corrupt { .. }
             | Self::DamagedItem { .. }
             | Self::Database { .. }
@@ -224,7 +235,7 @@ impl Error {
                 format!("move {} away, or choose another directory", path.display())
             }
             Self::Obstructed { path, .. } => format!("move {} away", path.display()),
-            Self::Projection { source, .. } => return source.advice(),
+            Self::Projection { source, .. } | Self::Removal { source, .. } => return source.advice(),
             Self::Denied { path, .. } => {
                 format!("run as the user who owns {}, or choose another directory", path.display())
             }

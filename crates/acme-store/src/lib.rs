@@ -26,7 +26,7 @@
 //!
 //! # Log
 //!
-//! `warn`: a file that was damaged or missing and was written again, and files that could not be
+//! `error`: an item of the database that is damaged and left out of a list. `warn`: a file that was damaged or missing and was written again, and files that could not be
 //! completed at an opening. `debug`: migrations, pruned generations. Keys are never logged.
 
 mod account;

@@ -337,7 +337,7 @@ impl Lineage {
         let target = wanted.directory_name();
         let temporary = directory::temporary(&target);
         let example = self.previous(wanted)?;
-        let generation = self.directory.make_subdirectory(&temporary, PRIVATE_DIRECTORY)?;
+        let generation = self.directory.make_temporary(&temporary)?;
         for file in &wanted.files {
             let access =
                 wanted.access(file, example.as_ref().and_then(|previous| previous.access(file.name)));
@@ -391,7 +391,6 @@ const CERTIFICATES: &str = "certs";
 const CURRENT: &str = "current";
 const NUMBER_WIDTH: usize = 4;
 const TRAVERSABLE: u32 = 0o755;
-const PRIVATE_DIRECTORY: u32 = 0o700;
 const PUBLIC: u32 = 0o644;
 const PRIVATE: u32 = 0o600;
 const GROUP_READ: u32 = 0o040;

@@ -82,12 +82,12 @@ impl Store {
         })
     }
 
-    /// Makes the disk seem full beyond so many pages, for tests.
+    /// Sets a pragma of this connection, so that tests can make the disk full and waits short.
     #[doc(hidden)]
-    pub fn limit_pages(&self, pages: u32) -> Result<(), Error> {
+    pub fn hamper(&self, pragma: &str, value: u32) -> Result<(), Error> {
         self.read(|database, path| {
             database
-                .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+                .pragma_update_and_check(None, pragma, value, |_| Ok(()))
                 .map_err(|error| Error::from_sqlite(path, error))
         })
     }
