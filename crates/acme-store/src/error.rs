@@ -290,16 +290,16 @@ impl From<Error> for acme_proto::StoreError {
     }
 }
 
-/// What SQLite says.
+/// What SQLite says. It has no source: rusqlite's says the same once more.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[error("{0}")]
 pub struct DatabaseError(DatabaseFault);
 
 #[derive(Debug, thiserror::Error)]
 enum DatabaseFault {
     #[error("{0}")]
     Content(String),
-    #[error(transparent)]
+    #[error("{0}")]
     Sqlite(rusqlite::Error),
 }
 

@@ -69,14 +69,15 @@ impl Store {
         })
     }
 
-    /// Notes that a hook failed; it stays pending.
+    /// Notes that a hook failed for a generation; it stays pending.
     pub fn hook_failed(&self, hook: &PendingHook, error: &str) -> Result<(), Error> {
         self.write(|database, path| {
             database::execute(
                 database,
                 path,
-                "UPDATE hooks SET failures = failures + 1, last_error = ?3 WHERE name = ?1 AND hook = ?2",
-                params![hook.certificate.as_str(), hook.hook.as_str(), error],
+                "UPDATE hooks SET failures = failures + 1, last_error = ?4 \
+                 WHERE name = ?1 AND hook = ?2 AND generation = ?3",
+                params![hook.certificate.as_str(), hook.hook.as_str(), hook.generation, error],
             )?;
             Ok(())
         })

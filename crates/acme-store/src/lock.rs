@@ -92,7 +92,7 @@ fn open(path: &Path) -> Result<File, Error> {
         .mode(0o600)
         .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
-        .map_err(|error| Error::from_io(path, error))
+        .map_err(|error| directory::file_error(path, error))
 }
 
 fn write_pid(file: &mut File) -> std::io::Result<()> {
