@@ -3,30 +3,9 @@
 mod proto {
     mod ca;
     mod der;
-    mod scripted;
     mod sha256;
     mod world;
 
-    mod accounts;
-    mod authorizations;
-    mod cancel;
-    mod chains;
     mod counts;
-    mod crash;
-    mod directory;
-    mod errors;
-    mod identifiers;
-    mod lost;
-    mod misuse;
-    mod mutations;
     mod nonces;
-    mod orders;
-    mod polling;
-    mod problems;
-    mod receiver;
-    mod requests;
-    mod resume;
-    mod retry_after;
-    mod revocation;
-    mod solvers;
 }

@@ -49,7 +49,8 @@ pub(crate) fn key_of(csr: &[u8]) -> Vec<u8> {
 
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let base64 = STANDARD.encode(der);
-    let lines: Vec<&str> = base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("ASCII")).collect();
+    let lines: Vec<&str> =
+        base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("ASCII")).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 

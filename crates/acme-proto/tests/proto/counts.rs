@@ -1,0 +1,112 @@
+//! How many requests an issuance costs, and in how many round trips.
+
+use std::sync::Arc;
+
+use acme_proto::{ChallengeType, Flow as _, Issue, OpenAccount, Registration};
+
+use super::ca::ACCOUNT;
+use super::world::{ToySigner, World, intent, many, names, texts};
+
+#[test]
+fn one_name_on_a_warm_session_takes_seven_requests() {
+    let mut world = World::warm();
+    world.ca.issues_after = 1;
+    world.issue(&["a.example"]).unwrap();
+    assert_eq!(
+        world.transcript(),
+        r#"save order=- presented=0
+newOrder /new-order {"identifiers":[{"type":"dns","value":"a.example"}]}
+save order=/order/0 presented=0
+authorization /authz/0
+save order=/order/0 presented=1
+present http-01 a.example
+challenge /chall/0/http-01 {}
+order /order/0
+finalize /order/0/finalize {csr}
+wait 10ms
+order /order/0
+certificate /cert/0
+withdraw http-01 a.example"#
+    );
+    assert_eq!(world.exchanges, 7);
+}
+
+#[test]
+fn one_name_takes_six_requests_where_finalize_answers_valid() {
+    let mut world = World::warm();
+    world.issue(&["a.example"]).unwrap();
+    assert_eq!((world.exchanges, world.waited.as_millis()), (6, 0));
+}
+
+#[test]
+fn cold_session_asks_for_directory_account_and_nonce_once() {
+    let mut world = World::cold();
+    let mut flow = OpenAccount::new(Arc::new(ToySigner::account()), Registration::new());
+    world.run(&mut flow).unwrap();
+    world.issue(&["a.example"]).unwrap();
+    assert_eq!(world.exchanges, 9);
+    let start: Vec<&str> = world.transcript().lines().take(3).collect();
+    assert_eq!(start, ["directory GET /dir", "newNonce HEAD /new-nonce", "newAccount /new-account {}"]);
+}
+
+#[test]
+fn session_signed_in_from_memory_asks_for_directory_and_nonce_only() {
+    let mut world = World::cold();
+    world.session.sign_in(ACCOUNT, Arc::new(ToySigner::account())).unwrap();
+    world.issue(&["a.example"]).unwrap();
+    assert_eq!(world.exchanges, 8);
+}
+
+#[test]
+fn hundred_names_take_as_many_phases_as_the_width_allows() {
+    let mut world = World::warm();
+    world.ca.validates_after = 1;
+    world.ca.issues_after = 1;
+    let names = many(100);
+    world.issue(&texts(&names)).unwrap();
+    assert_eq!(world.count("newNonce"), 15);
+    assert_eq!(world.count("authorization"), 100);
+    assert_eq!(world.count("challenge"), 100);
+    // newOrder, seven of authorizations and of answers, and four alone: order, finalize, order, certificate.
+    assert_eq!(world.phases, 1 + 7 + 7 + 4);
+    assert_eq!(world.waited.as_millis(), 20);
+}
+
+#[test]
+fn second_wide_order_needs_no_nonce() {
+    let mut world = World::warm();
+    let names = many(100);
+    world.issue(&texts(&names)).unwrap();
+    world.forget();
+    world.issue(&texts(&names)).unwrap();
+    assert_eq!(world.count("newNonce"), 0);
+    assert_eq!(world.exchanges, 100 + 100 + 4);
+}
+
+#[test]
+fn every_width_takes_the_exchanges_in_so_many_phases() {
+    let names = many(10);
+    for (width, phases) in [(1, 10), (2, 5), (3, 4), (9, 2), (10, 1), (100, 1)] {
+        let mut world = World::of_width(width);
+        world.open_account();
+        world.issue(&texts(&names)).unwrap();
+        world.forget();
+        world.issue(&texts(&names)).unwrap();
+        assert_eq!(world.phases, 4 + 2 * phases, "width {width}");
+    }
+}
+
+#[test]
+fn wildcard_and_its_base_name_are_two_values_under_one_name() {
+    let mut world = World::warm();
+    let wanted = names(&["*.a.example", "a.example"]);
+    let choices = wanted.iter().map(|name| (name.clone(), vec![ChallengeType::Dns01])).collect();
+    let mut flow = Issue::new(intent(&["*.a.example", "a.example"]), choices).unwrap();
+    let _ = world.run_steps(&mut flow, 6).unwrap();
+    let presented = flow.presented();
+    assert_eq!(world.count("present dns-01"), 2);
+    assert_eq!(presented[0].dns_name(), "_acme-challenge.a.example");
+    assert_eq!(presented[1].dns_name(), "_acme-challenge.a.example");
+    assert_ne!(presented[0].dns_value(), presented[1].dns_value());
+    assert!(presented[0].wildcard && !presented[1].wildcard);
+}
