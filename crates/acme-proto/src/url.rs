@@ -25,9 +25,13 @@ impl Url {
             .then(|| Self { text: text.to_string(), uri })
     }
 
-    /// Resolves a reference against this URL (RFC 3986, section 5.2, without dot segments).
+    /// Resolves a reference against this URL (RFC 3986, section 5.2, without dot segments). An
+    /// empty one stands for this URL itself, which no CA means.
     pub(crate) fn join(&self, reference: &str) -> Option<Self> {
-        if reference.contains("://") {
+        if reference.is_empty() {
+            return None;
+        }
+        if has_scheme(reference) {
             return Self::parse(reference);
         }
         if reference.starts_with("//") {
@@ -38,6 +42,9 @@ impl Url {
             return Self::parse(&format!("https://{authority}{reference}"));
         }
         let path = self.uri.path();
+        if reference.starts_with('?') {
+            return Self::parse(&format!("https://{authority}{path}{reference}"));
+        }
         let folder = path.rfind('/').and_then(|end| path.get(..=end)).unwrap_or("/");
         Self::parse(&format!("https://{authority}{folder}{reference}"))
     }
@@ -55,4 +62,11 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Tells whether a reference starts with a scheme (RFC 3986, section 3.1).
+fn has_scheme(reference: &str) -> bool {
+    let Some((scheme, _)) = reference.split_once(':') else { return false };
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }

@@ -7,5 +7,6 @@ mod proto {
     mod world;
 
     mod counts;
+    mod directory;
     mod nonces;
 }
