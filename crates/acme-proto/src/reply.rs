@@ -137,15 +137,18 @@ fn parse_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(limits::MAX_RETRY_AFTER))
 }
 
-/// Reads an HTTP date: IMF-fixdate, and the obsolete forms of RFC 850 and asctime.
+/// Reads an HTTP date: IMF-fixdate, and the obsolete forms of RFC 850 and asctime. The weekday is
+/// left aside, since a wrong one changes nothing. The last day of the year 9999, which means
+/// never, is after the last timestamp.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7>
 fn parse_http_date(value: &str) -> Option<Timestamp> {
-    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+    let (_weekday, date) = value.split_once(' ')?;
+    ["%d %b %Y %H:%M:%S GMT", "%d-%b-%y %H:%M:%S GMT", "%b %e %H:%M:%S %Y"]
         .iter()
-        .find_map(|format| strtime::parse(format, value).ok())
+        .find_map(|format| strtime::parse(format, date).ok())
         .and_then(|parsed| parsed.to_datetime().ok())
-        .and_then(|datetime| TimeZone::UTC.to_timestamp(datetime).ok())
+        .map(|datetime| TimeZone::UTC.to_timestamp(datetime).unwrap_or(Timestamp::MAX))
 }
 
 /// Splits a `Link` header at the commas between links (RFC 8288, section 3).

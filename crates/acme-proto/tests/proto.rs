@@ -9,4 +9,5 @@ mod proto {
     mod counts;
     mod directory;
     mod nonces;
+    mod retry_after;
 }
