@@ -96,7 +96,7 @@ impl Ca {
     pub fn handle(&mut self, request: &Request<Vec<u8>>, now: Timestamp) -> Reply {
         let now = self.at(now);
         let route = Route::of(request.uri().path());
-        let actions = self.faults.strike(route.operation(), &self.subjects(&route));
+        let actions = self.faults.strike(route.operation(), &self.subjects(route, request));
         let record = RequestRecord {
             id: self.log.next_id(),
             at: now,
@@ -364,7 +364,7 @@ pub struct ConnectionId(pub u64);
 /// A problem and the headers that go with it.
 #[derive(Debug)]
 struct Refusal {
-    problem: Problem,
+    problem: Box<Problem>,
     headers: Vec<(header::HeaderName, String)>,
 }
 
@@ -385,7 +385,7 @@ impl Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, headers: Vec::new() }
+        Self { problem: Box::new(problem), headers: Vec::new() }
     }
 }
 

@@ -97,12 +97,12 @@ fn check_names(csr: &CertReq, identifiers: &[Identifier]) -> Result<(), Problem>
         .subject
         .common_name()
         .map_err(|_| Problem::bad_csr("RFC 5280 section 4.1.2.4: the common name cannot be read"))?;
-    if let Some(common_name) = common_name {
-        if !names.contains(&common_name.value().to_ascii_lowercase()) {
-            return Err(Problem::bad_csr(
-                "RFC 8555 section 7.4: the common name is not among the subject alternative names",
-            ));
-        }
+    if let Some(common_name) = common_name
+        && !names.contains(&common_name.value().to_ascii_lowercase())
+    {
+        return Err(Problem::bad_csr(
+            "RFC 8555 section 7.4: the common name is not among the subject alternative names",
+        ));
     }
     let wanted: BTreeSet<String> = identifiers.iter().map(|one| one.value.clone()).collect();
     if names == wanted {

@@ -41,8 +41,8 @@ impl Fault {
         Self { on: None, identifier: None, nth: 1, every: 1, times: Times::default(), action }
     }
 
-    /// Counts only requests about an order, an authorization, a challenge or a certificate that
-    /// concerns this name. (newOrder concerns none: it is not read before it is carried out.)
+    /// Counts only requests that concern this name: newOrder, and those about an order, an
+    /// authorization, a challenge or a certificate.
     pub fn identifier(mut self, name: impl Into<String>) -> Self {
         self.identifier = Some(name.into());
         self
@@ -178,7 +178,7 @@ pub struct ProblemFault {
     /// The explanation.
     pub detail: String,
     /// The page a human has to visit.
-    pub instance: Option<String>,
+    pub instance: Option<Box<str>>,
     /// What went wrong with each identifier.
     pub subproblems: Vec<Problem>,
     /// The Retry-After header.

@@ -92,7 +92,7 @@ fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, Problem> {
             400,
             format!("RFC 8555 section 6.2: \"alg\" {name:?} is not taken, see \"algorithms\""),
         );
-        problem.algorithms = Algorithm::ALL.map(|one| one.name().to_owned()).to_vec();
+        problem.algorithms = Box::new(Algorithm::ALL.map(|one| one.name().to_owned()));
         problem
     })
 }

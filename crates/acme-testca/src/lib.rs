@@ -10,7 +10,8 @@
 //!
 //! # In a test
 //!
-//! ```
+#![cfg_attr(feature = "serve", doc = "```")]
+#![cfg_attr(not(feature = "serve"), doc = "```text")]
 //! use acme_testca::{Action, Fault, Operation, TestCa};
 //!
 //! let ca = TestCa::builder()

@@ -20,13 +20,13 @@ pub struct Problem {
     pub status: u16,
     /// Which identifier a subproblem is about; never at the top level (RFC 8555 section 6.7.1).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub identifier: Option<Identifier>,
+    pub identifier: Option<Box<Identifier>>,
     /// The page a human has to visit (RFC 8555 section 7.3.3).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
+    pub instance: Option<Box<str>>,
     /// The algorithms the CA takes, with `badSignatureAlgorithm` (RFC 8555 section 6.2).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub algorithms: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub algorithms: Box<[String]>,
     /// What went wrong with each identifier (RFC 8555 section 6.7.1).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subproblems: Vec<Self>,
@@ -41,7 +41,7 @@ impl Problem {
     /// Says which identifier a subproblem is about.
     #[must_use]
     pub fn about(mut self, identifier: Identifier) -> Self {
-        self.identifier = Some(identifier);
+        self.identifier = Some(Box::new(identifier));
         self
     }
 

@@ -1,6 +1,6 @@
 //! What the CA remembers, and how it is written down and read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,9 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<String, Account>,
     pub(crate) orders: BTreeMap<String, Order>,
     pub(crate) authorizations: BTreeMap<String, Authorization>,
+    /// The authorizations of each name, oldest first: an order of many names must not read them all.
+    #[serde(skip)]
+    pub(crate) authorizations_of: HashMap<Identifier, Vec<String>>,
     pub(crate) certificates: BTreeMap<String, Certificate>,
     pub(crate) orders_finalized: u64,
     pub(crate) clock_offset: SignedDuration,
@@ -148,6 +151,12 @@ impl State {
         Self { dice: Dice::new(seed), ..Self::default() }
     }
 
+    pub(crate) fn add_authorization(&mut self, id: String, authorization: Authorization) {
+        let of_name = self.authorizations_of.entry(authorization.identifier.clone()).or_default();
+        of_name.push(id.clone());
+        self.authorizations.insert(id, authorization);
+    }
+
     /// One line that says what follows and has its SHA-256, then JSON.
     pub(crate) fn save(&self, authority: SavedAuthority) -> Vec<u8> {
         let saved = Saved { authority, state: self };
@@ -193,6 +202,10 @@ impl State {
             if account.orders.iter().any(|id| !self.orders.contains_key(id)) {
                 return Err(Error::damaged("an account lists an order that is missing"));
             }
+        }
+        for (id, authorization) in &self.authorizations {
+            let of_name = self.authorizations_of.entry(authorization.identifier.clone()).or_default();
+            of_name.push(id.clone());
         }
         for order in self.orders.values() {
             let has_all = order.authorizations.iter().all(|id| self.authorizations.contains_key(id));

@@ -1,6 +1,6 @@
 //! The test CA, driven by a client that shares no code with it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 #[path = "testca/certificates.rs"]
 mod certificates;

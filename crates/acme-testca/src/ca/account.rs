@@ -12,7 +12,7 @@ use crate::{
     key::PublicKey,
     problem::Problem,
     reply,
-    state::{Account, AccountStatus},
+    state::{Account, AccountStatus, OrderStatus},
 };
 
 impl Ca {
@@ -106,7 +106,7 @@ impl Ca {
         &mut self,
         request: &Request<Vec<u8>>,
         id: &str,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (caller, payload) = self.admit_account(request)?;
         admission::expect_empty(&payload)?;
@@ -123,10 +123,10 @@ impl Ca {
                 .and_then(|cursor| cursor.parse::<usize>().ok())
                 .ok_or_else(|| Problem::malformed("the cursor is not one that this CA gave out"))?,
         };
-        let all = &self.account_record(id)?.orders;
+        let all = self.listed_orders(id, now)?;
         let per_page = self.config.orders_per_page;
-        let page: Vec<String> =
-            all.iter().skip(start).take(per_page).map(|order| self.url(&format!("/order/{order}"))).collect();
+        let urls = all.iter().map(|order| self.url(&format!("/order/{order}")));
+        let page: Vec<String> = urls.skip(start).take(per_page).collect();
         let next = start.saturating_add(per_page);
         let has_more = next < all.len();
         let mut body = Map::new();
@@ -138,6 +138,17 @@ impl Ca {
             reply::link(&mut response, &url, "next");
         }
         Ok(response)
+    }
+
+    /// The orders of an account, less the invalid ones.
+    fn listed_orders(&mut self, id: &str, now: Timestamp) -> Result<Vec<String>, Problem> {
+        let mut orders = self.account_record(id)?.orders.clone();
+        orders.retain(|order| {
+            self.refresh_order(order, now);
+            let order = self.state.orders.get(order);
+            order.is_some_and(|order| order.status != OrderStatus::Invalid)
+        });
+        Ok(orders)
     }
 
     fn account_of(&self, key: &PublicKey) -> Option<String> {
@@ -182,7 +193,7 @@ fn terms_wanted(terms: &str) -> Refusal {
         403,
         "RFC 8555 section 7.3.3: the terms of service must be agreed to, with \"termsOfServiceAgreed\"",
     );
-    problem.instance = Some(terms.to_owned());
+    problem.instance = Some(terms.into());
     Refusal::from(problem).with(header::LINK, format!("<{terms}>;rel=\"terms-of-service\""))
 }
 

@@ -127,7 +127,7 @@ impl Ca {
             expires: now.saturating_add(self.config.order_lifetime).unwrap_or(now),
             challenges,
         };
-        self.state.authorizations.insert(id.clone(), authorization);
+        self.state.add_authorization(id.clone(), authorization);
         id
     }
 
@@ -288,15 +288,14 @@ impl Ca {
         wildcard: bool,
         now: Timestamp,
     ) -> Option<String> {
-        let mut all = self.state.authorizations.iter();
-        let (id, _) = all.find(|(_, one)| {
+        let mut newest_first = self.state.authorizations_of.get(identifier)?.iter().rev();
+        let is_usable = |one: &Authorization| {
             one.account == account
-                && one.identifier == *identifier
                 && one.wildcard == wildcard
                 && one.status == AuthorizationStatus::Valid
                 && one.expires > now
-        })?;
-        Some(id.clone())
+        };
+        newest_first.find(|id| self.state.authorizations.get(*id).is_some_and(is_usable)).cloned()
     }
 
     fn offered(&mut self, wildcard: bool) -> Vec<Challenge> {

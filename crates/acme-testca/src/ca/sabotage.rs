@@ -18,11 +18,12 @@ use crate::{
 
 impl Ca {
     /// The names that a request is about, if any fault asks for them.
-    pub(super) fn subjects(&self, route: &Route<'_>) -> Vec<String> {
+    pub(super) fn subjects(&self, route: Route<'_>, request: &Request<Vec<u8>>) -> Vec<String> {
         if !self.faults.look_at_names() {
             return Vec::new();
         }
-        match *route {
+        match route {
+            Route::NewOrder => names_asked_for(request),
             Route::Order(id) | Route::Finalize(id) => {
                 let order = self.state.orders.get(id);
                 let identifiers = order.map(|order| order.identifiers.as_slice()).unwrap_or_default();
@@ -45,7 +46,6 @@ impl Ca {
             | Route::NewAccount
             | Route::Account(_)
             | Route::Orders(_)
-            | Route::NewOrder
             | Route::Revoke
             | Route::Unknown => Vec::new(),
         }
@@ -313,6 +313,15 @@ impl Ca {
         };
         Some(text.into_bytes())
     }
+}
+
+/// The names in a newOrder request whose signature nobody has looked at yet.
+fn names_asked_for(request: &Request<Vec<u8>>) -> Vec<String> {
+    let payload = Jws::parse(request.body()).ok().map(|jws| jws.payload);
+    let wish = payload.and_then(|payload| serde_json::from_slice::<Value>(&payload).ok());
+    let identifiers = wish.as_ref().and_then(|wish| wish.get("identifiers")?.as_array());
+    let names = identifiers.into_iter().flatten().filter_map(|one| one.get("value")?.as_str());
+    names.map(str::to_ascii_lowercase).collect()
 }
 
 fn refusal(fault: &ProblemFault) -> Refusal {

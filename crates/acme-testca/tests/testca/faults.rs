@@ -252,6 +252,22 @@ fn faults_happen_when_they_are_told_to() {
 }
 
 #[test]
+fn faults_are_for_a_name() {
+    let mut client = registered(gentle());
+    let problem = ProblemFault::from(Problem::new("rejectedIdentifier", 400, "policy"));
+    let fault = Fault::on(Operation::NewOrder, Action::Problem(problem)).identifier("bad.example").always();
+    client.transport.ca.add_faults([fault]);
+    assert_eq!(client.try_order(&["a.example"]).status, 201);
+    assert_eq!(client.try_order(&["a.example", "Bad.example"]).problem(), "rejectedIdentifier");
+    assert_eq!(client.try_order(&["b.example"]).status, 201);
+    client.transport.ca.clear_faults();
+    let fault = Fault::on(Operation::Certificate, Action::Chain(ChainFault::Empty)).identifier("*.b.example");
+    client.transport.ca.add_faults([fault]);
+    assert_eq!(ders(&client.issue(&["b.example"]).chain).len(), 2);
+    assert_eq!(client.issue(&["*.b.example"]).chain, "");
+}
+
+#[test]
 fn several_faults_meet() {
     let mut client = registered(gentle());
     client.transport.ca.add_faults([

@@ -285,6 +285,12 @@ fn orders_list_is_paged() {
     assert_eq!(page.json()["orders"], json!(made[3..]));
     assert_eq!(page.all("link").len(), 1);
     assert_eq!(client.post(&format!("{first}?cursor=x"), "").problem(), "malformed");
+    client.transport.ca.advance(std::time::Duration::from_secs(8 * 24 * 3600));
+    assert_eq!(
+        client.read(&first)["orders"],
+        json!([]),
+        "section 7.1.2.1: invalid ones should not be listed"
+    );
 }
 
 #[test]

@@ -113,11 +113,24 @@ fn registered(ca: &TestCa) -> Client<Https> {
     client
 }
 
-/// A web server on a free port: path to status, Location, body.
+#[derive(Clone)]
+struct Page {
+    status: u16,
+    location: String,
+    body: String,
+}
+
+impl Page {
+    fn missing() -> Self {
+        Self { status: 404, location: String::new(), body: String::new() }
+    }
+}
+
+/// A web server on a free port.
 #[derive(Clone)]
 struct Web {
     port: u16,
-    pages: Arc<Mutex<HashMap<String, (u16, String, String)>>>,
+    pages: Arc<Mutex<HashMap<String, Page>>>,
     asked: Arc<Mutex<Vec<(String, String)>>>,
 }
 
@@ -154,14 +167,14 @@ impl Web {
             }
         }
         self.asked.lock().unwrap().push((host, path.clone()));
-        let missing = (404, String::new(), String::new());
-        let (status, location, body) = self.pages.lock().unwrap().get(&path).cloned().unwrap_or(missing);
+        let page = self.pages.lock().unwrap().get(&path).cloned();
+        let Page { status, location, body } = page.unwrap_or_else(Page::missing);
         let location = if location.is_empty() { location } else { format!("Location: {location}\r\n") };
         write!(stream, "HTTP/1.1 {status} X\r\n{location}Content-Length: {}\r\n\r\n{body}", body.len())
     }
 
     fn put(&self, path: &str, status: u16, location: &str, body: &str) {
-        let page = (status, location.to_owned(), body.to_owned());
+        let page = Page { status, location: location.to_owned(), body: body.to_owned() };
         self.pages.lock().unwrap().insert(path.to_owned(), page);
     }
 }
