@@ -1,1 +1,38 @@
-//! HTTP transport for ACME exchanges.
+//! The HTTP transport of ACME: carries out an [`acme_proto::Exchange`] over TLS.
+//!
+//! It follows no redirect, retries nothing, takes every status for a response, adds no header but
+//! those that HTTP needs, and reads the environment for nothing but the system's roots. What a
+//! failure means for the request (was it sent or not?) is part of the error.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use acme_http::Client;
+//! use acme_proto::{Exchange, Operation};
+//!
+//! let client = Client::new()?;
+//! let request = http::Request::get("https://ca.example/directory")
+//!     .header("user-agent", "example/1.0")
+//!     .body(Vec::new())?;
+//! let exchange = Exchange::new(request, Operation::Directory, 65_536, Duration::from_secs(30));
+//! for response in client.perform(vec![exchange]) {
+//!     println!("{}", response?.status());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Log
+//! One `debug` event per exchange, within a span that has operation, method and host; no bodies,
+//! no headers.
+//!
+//! # Features
+//! - `blocking` (default): [`Client`], for threads.
+
+#[cfg(feature = "blocking")]
+mod blocking;
+mod error;
+mod tls;
+
+#[cfg(feature = "blocking")]
+pub use blocking::{Client, ClientBuilder, MAX_CONNECTIONS};
+pub use error::{Error, RootPemFault};

@@ -1,0 +1,11 @@
+//! The public contract of `acme-http`, against servers that live in the tests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod body;
+mod concurrency;
+mod connection;
+mod failure;
+mod proxy;
+mod server;
+mod setup;
+mod trust;
