@@ -189,14 +189,13 @@ impl<T> Call<T> {
             let url = url.clone();
             return self.send_get(session, Operation::Directory, Method::GET, &url);
         }
-        let is_signed = !matches!(self.request.signature, Signature::Nobody);
-        if self.needs_directory(session, is_signed, now) {
+        if self.needs_directory(session, now) {
             let url = session.directory_url.clone();
             self.stage = Stage::Directory(url.clone());
             return self.send_get(session, Operation::Directory, Method::GET, &url);
         }
         let url = self.target_url(session)?;
-        if !is_signed {
+        if !self.is_signed() {
             self.stage = Stage::Request(url.clone());
             let method = self.request.method.clone();
             return self.send_get(session, self.request.operation, method, &url);
@@ -246,13 +245,17 @@ impl<T> Call<T> {
         self.take_nonce(&reply).map(|()| None)
     }
 
-    fn needs_directory(&self, session: &Session, is_signed: bool, now: Timestamp) -> bool {
+    fn is_signed(&self) -> bool {
+        !matches!(self.request.signature, Signature::Nobody)
+    }
+
+    fn needs_directory(&self, session: &Session, now: Timestamp) -> bool {
         let is_resource = match &self.request.target {
             Target::Directory => return true,
             Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert => true,
             Target::Account | Target::Text(_) => false,
         };
-        (is_resource || is_signed) && session.fresh_directory(now).is_none()
+        (is_resource || self.is_signed()) && session.fresh_directory(now).is_none()
     }
 
     fn target_url(&self, session: &Session) -> Result<Url, Error> {
@@ -360,9 +363,12 @@ impl<T> Call<T> {
             return Err(reply.violation(Violation::Redirect));
         }
         let refusal = reply.refusal();
-        if refusal.problem.kind == ProblemKind::BadNonce && self.may_use_another_nonce() {
-            self.own_nonce = nonce;
-            return Ok(None);
+        if refusal.problem.kind == ProblemKind::BadNonce {
+            if self.is_signed() && self.may_use_another_nonce() {
+                self.own_nonce = nonce;
+                return Ok(None);
+            }
+            return Err(refusal.into());
         }
         self.keep(session, nonce, reply.received);
         if self.is_directory_stale(reply) {

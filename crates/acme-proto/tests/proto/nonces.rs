@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acme_proto::{Account, Operation, limits};
+use acme_proto::{Account, Directory, Operation, ProblemKind, limits};
 
 use super::ca::{Action, Canned};
 use super::world::World;
@@ -137,4 +137,21 @@ fn new_nonce_that_fails_is_repeated_twice() {
         assert_eq!(world.count("newNonce"), limits::MAX_TRIES as usize);
         assert_eq!(world.waited, limits::RETRY_WAIT);
     }
+}
+
+#[test]
+fn refused_nonces_end_the_call_one_past_the_limit() {
+    let mut world = World::warm();
+    world.ca.fail_later(Operation::Account, 0, limits::MAX_NONCE_RETRIES + 1, Action::Instead(bad_nonce()));
+    let error = world.run(&mut Account::read()).unwrap_err();
+    assert_eq!(error.refusal().unwrap().problem.kind, ProblemKind::BadNonce);
+    assert_eq!(world.count("account"), limits::MAX_NONCE_RETRIES as usize + 1);
+}
+
+#[test]
+fn bad_nonce_for_a_request_without_one_is_an_ordinary_refusal() {
+    let mut world = World::cold();
+    world.ca.fail_later(Operation::Directory, 0, 9, Action::Instead(bad_nonce()));
+    assert!(world.run(&mut Directory::fetch()).is_err());
+    assert_eq!(world.count("directory"), 1);
 }
