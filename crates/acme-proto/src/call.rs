@@ -41,6 +41,8 @@ pub struct Call<T> {
     decode: fn(&Reply) -> Result<T, Error>,
     stage: Stage,
     own_nonce: Option<String>,
+    /// Whether a nonce was refused, and none came with the refusal: those of the pool are no better.
+    distrusts_pool: bool,
     wait: Option<Duration>,
     tries: u32,
     nonce_retries: u32,
@@ -162,6 +164,7 @@ impl<T> Call<T> {
             decode,
             stage: Stage::Idle,
             own_nonce: None,
+            distrusts_pool: false,
             wait: None,
             tries: 0,
             nonce_retries: 0,
@@ -200,7 +203,7 @@ impl<T> Call<T> {
             let method = self.request.method.clone();
             return self.send_get(session, self.request.operation, method, &url);
         }
-        let Some(nonce) = self.own_nonce.take().or_else(|| session.take_nonce(now)) else {
+        let Some(nonce) = self.nonce(session, now) else {
             let url = resource(session, Operation::NewNonce, |directory| directory.new_nonce.as_ref())?;
             self.stage = Stage::Nonce(url.clone());
             return self.send_get(session, Operation::NewNonce, Method::HEAD, &url);
@@ -242,7 +245,12 @@ impl<T> Call<T> {
         if operation == Operation::Directory {
             return self.take_directory(session, &reply).map(|()| None);
         }
-        self.take_nonce(&reply).map(|()| None)
+        self.take_nonce(session, &reply).map(|()| None)
+    }
+
+    fn nonce(&mut self, session: &mut Session, now: Timestamp) -> Option<String> {
+        let nonce = self.own_nonce.take();
+        if self.distrusts_pool { nonce } else { nonce.or_else(|| session.take_nonce(now)) }
     }
 
     fn is_signed(&self) -> bool {
@@ -365,6 +373,7 @@ impl<T> Call<T> {
         let refusal = reply.refusal();
         if refusal.problem.kind == ProblemKind::BadNonce {
             if self.is_signed() && self.may_use_another_nonce() {
+                self.distrusts_pool = nonce.is_none();
                 self.own_nonce = nonce;
                 return Ok(None);
             }
@@ -372,8 +381,7 @@ impl<T> Call<T> {
         }
         self.keep(session, nonce, reply.received);
         if self.is_directory_stale(reply) {
-            session.forget_directory();
-            self.directory_refetched = true;
+            self.refetch_directory(session);
             return Ok(None);
         }
         let is_short = refusal.retry_after.is_none_or(|wait| wait <= limits::MAX_WAIT);
@@ -409,7 +417,14 @@ impl<T> Call<T> {
             self.request.target,
             Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert
         );
-        reply.status == StatusCode::NOT_FOUND.as_u16() && is_resource && !self.directory_refetched
+        reply.status == StatusCode::NOT_FOUND.as_u16()
+            && (is_resource || reply.operation == Operation::NewNonce)
+            && !self.directory_refetched
+    }
+
+    fn refetch_directory(&mut self, session: &mut Session) {
+        session.forget_directory();
+        self.directory_refetched = true;
     }
 
     fn take_directory(&mut self, session: &mut Session, reply: &Reply) -> Result<(), Error> {
@@ -437,13 +452,17 @@ impl<T> Call<T> {
         }
     }
 
-    fn take_nonce(&mut self, reply: &Reply) -> Result<(), Error> {
+    fn take_nonce(&mut self, session: &mut Session, reply: &Reply) -> Result<(), Error> {
         self.own_nonce = reply.nonce();
         if self.own_nonce.is_some() {
             return Ok(());
         }
         if reply.is_success() {
             return Err(reply.violation(Violation::Header("Replay-Nonce")));
+        }
+        if self.is_directory_stale(reply) {
+            self.refetch_directory(session);
+            return Ok(());
         }
         self.side_request_refused(reply)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use acme_proto::{Account, Directory, Operation, ProblemKind, limits};
 
 use super::ca::{Action, Canned};
-use super::world::World;
+use super::world::{World, many, texts};
 
 fn bad_nonce() -> Canned {
     Canned::problem(400, "badNonce")
@@ -154,4 +154,37 @@ fn bad_nonce_for_a_request_without_one_is_an_ordinary_refusal() {
     world.ca.fail_later(Operation::Directory, 0, 9, Action::Instead(bad_nonce()));
     assert!(world.run(&mut Directory::fetch()).is_err());
     assert_eq!(world.count("directory"), 1);
+}
+
+/// Vault sends no nonce with badNonce: those of the pool are no better than the refused one.
+#[test]
+fn refused_nonce_without_a_new_one_leaves_the_pool_alone() {
+    let mut world = World::warm();
+    let names = many(8);
+    world.issue(&texts(&names)).unwrap();
+    world.forget();
+    world.ca.forget_nonces();
+    world.ca.answer(Operation::Account, bad_nonce().without_nonce());
+    world.run(&mut Account::read()).unwrap();
+    assert_eq!(world.transcript(), "account /acct/1\nnewNonce HEAD /new-nonce\naccount /acct/1");
+}
+
+#[test]
+fn new_nonce_that_moved_is_looked_up_again_once() {
+    let mut world = World::warm();
+    world.now = world.now.checked_add(limits::MAX_NONCE_AGE * 2).unwrap();
+    world.ca.epoch = 1;
+    world.ca.fail(Operation::NewNonce, Action::Instead(Canned::problem(404, "malformed").without_nonce()));
+    world.run(&mut Account::read()).unwrap();
+    assert_eq!(
+        world.transcript(),
+        "newNonce HEAD /new-nonce\ndirectory GET /dir\nnewNonce HEAD /1/new-nonce\naccount /acct/1"
+    );
+    let mut world = World::warm();
+    world.now = world.now.checked_add(limits::MAX_NONCE_AGE * 2).unwrap();
+    let gone = Action::Instead(Canned::problem(404, "malformed").without_nonce());
+    world.ca.fail_later(Operation::NewNonce, 0, 9, gone);
+    let error = world.run(&mut Account::read()).unwrap_err();
+    assert_eq!(error.refusal().unwrap().operation, Operation::NewNonce);
+    assert_eq!(world.exchanges, 3);
 }
