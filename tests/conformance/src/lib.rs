@@ -1,1 +1,11 @@
-//! Conformance.
+//! What the conformance tests need besides the library: real servers, started for one test and
+//! stopped after it.
+//!
+//! Everything listens on 127.0.0.1, on a port that the system chose. [`pebble`] runs a CA that
+//! nobody here wrote, [`dns`] tells it that every name is this machine, and [`web`] serves the
+//! files of a directory as a web server would.
+
+pub mod command;
+pub mod dns;
+pub mod pebble;
+pub mod web;

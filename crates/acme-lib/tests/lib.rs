@@ -1,0 +1,4 @@
+//! The library against the test CA.
+
+#[path = "lib/issue.rs"]
+mod issue;
