@@ -260,6 +260,11 @@ pub(crate) fn make_public(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(Error::from_io(path, error)),
     }
+    sync_parent(path)
+}
+
+/// Makes the entry of a file in its directory durable.
+pub(crate) fn sync_parent(path: &Path) -> Result<(), Error> {
     path.parent().map_or(Ok(()), |parent| Directory::open(parent)?.sync())
 }
 

@@ -174,7 +174,8 @@ fn create_database(database: &Path) -> Result<(), Error> {
         .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(database)
         .map_err(|error| directory::file_error(database, error))?;
-    file.sync_all().map_err(|error| Error::from_io(database, error))
+    file.sync_all().map_err(|error| Error::from_io(database, error))?;
+    directory::sync_parent(database)
 }
 
 /// Takes away what others may do with the database, if somebody gave it to them.

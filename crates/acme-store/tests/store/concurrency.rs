@@ -35,7 +35,7 @@ fn many_processes_make_one_account() {
     let dir = parent.path().join("state");
     let mut children: Vec<(Child, Lines<BufReader<ChildStdout>>)> = (0..6)
         .map(|_| {
-            let mut child = spawn("store::concurrency::child_that_makes_an_account", &dir, |_| {});
+            let mut child = spawn("store::concurrency::child_that_makes_an_account", &dir);
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             assert!(lines.any(|line| line.unwrap() == "ready"));
             (child, lines)
@@ -113,7 +113,7 @@ fn a_lock_excludes_and_names_its_holder() {
 #[test]
 fn a_killed_process_holds_no_lock() {
     let fixture = Fixture::new();
-    let mut child = spawn("store::concurrency::child_that_locks", &fixture.dir, |_| {});
+    let mut child = spawn("store::concurrency::child_that_locks", &fixture.dir);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "locked"));
     let error = fixture.store.lock_certificate(&name()).unwrap_err();

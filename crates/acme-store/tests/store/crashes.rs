@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use acme_store::{Error, Expected, RepairKind, Store};
 
 use super::support::{
-    Fixture, at, checkpoint, entries, given_directory, mode, name, publication, served_generation, set_mode,
-    settings, spawn, tell,
+    Fixture, at, checkpoint, child, entries, given_directory, mode, name, publication, served_generation,
+    set_mode, settings, spawn, tell,
 };
 
 /// Opens the store again, and checks that it mended exactly this.
@@ -223,6 +224,49 @@ fn one_certificate_that_can_not_be_completed_does_not_keep_the_others() {
 }
 
 #[test]
+fn a_disk_that_is_full_for_the_files_leaves_the_old_ones_in_use() {
+    let fixture = Fixture::published(1);
+    let large = acme_store::Publication {
+        chain_pem: super::support::certificate_pem(&"x".repeat(4 << 20)),
+        ..publication(2)
+    };
+    fixture.store.publish(&name(), &large, at(2)).unwrap();
+    unproject(&fixture, "0002", "0001");
+    // Files may have a megabyte or two; the signal that says so is ignored, so that writes fail.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\""]);
+    shell.arg(std::env::current_exe().unwrap());
+    let output = child(shell, "store::crashes::child_that_opens", &fixture.dir).output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let expected = format!("no space left for {}/.0002.new/chain.pem", fixture.lineage().display());
+    assert!(output.contains(&expected), "{output}");
+    assert_eq!(served_generation(&fixture.lineage()), 1);
+    mended(&fixture, &[("0002", RepairKind::Completed)]);
+}
+
+#[test]
+fn child_that_opens() {
+    let Some(dir) = given_directory() else { return };
+    tell(&format!("\n{}", Store::open(&dir).unwrap().opening().failures[0].1));
+}
+
+#[test]
+fn a_deletion_that_can_not_remove_the_files_is_finished_later() {
+    let fixture = Fixture::published(1);
+    let certificates = fixture.dir.join("certs");
+    fs::rename(&certificates, fixture.dir.join("aside")).unwrap();
+    symlink("aside", &certificates).unwrap();
+    let error = fixture.store.delete_certificate(&name()).unwrap_err();
+    assert!(matches!(error, Error::Removal { .. }), "{error:?}");
+    assert_eq!(error.to_string(), "'example.com' is deleted, but its files could not be removed");
+    assert!(fixture.store.certificate(&name()).unwrap().is_none());
+    fs::remove_file(&certificates).unwrap();
+    fs::rename(fixture.dir.join("aside"), &certificates).unwrap();
+    mended(&fixture, &[("", RepairKind::Removed)]);
+    assert!(!fixture.lineage().exists());
+}
+
+#[test]
 fn a_database_from_an_older_backup_is_the_truth() {
     let fixture = Fixture::published(2);
     fixture.sql("DELETE FROM publications WHERE generation = 2");
@@ -258,7 +302,7 @@ fn every_transaction_survives_without_a_close() {
 fn killed_anywhere_in_a_row_of_publications() {
     let fixture = Fixture::published(0);
     for _ in 0..8 {
-        let mut child = spawn("store::crashes::child_that_publishes", &fixture.dir, |_| {});
+        let mut child = spawn("store::crashes::child_that_publishes", &fixture.dir);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let told: u32 =
             lines.filter_map(|line| line.strip_prefix("published ")?.parse().ok()).take(3).last().unwrap();

@@ -1,15 +1,15 @@
 //! Opening: what is made, what is refused, and what each refusal says.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use acme_store::{Error, Expected, Store};
 
 use super::support::{
-    Fixture, at, chain, entries, given_directory, mode, name, publication, set_mode, settings, spawn, tell,
+    Fixture, at, chain, child, entries, given_directory, mode, name, publication, set_mode, settings, tell,
 };
 
 #[test]
@@ -199,12 +199,13 @@ fn a_directory_that_may_not_be_written_is_named() {
     set_mode(parent.path(), 0o555);
     let is_root = fs::metadata(parent.path()).unwrap().uid() == 0;
     let output = if is_root {
-        // Root may write anywhere, so that somebody else has to try.
-        let child = spawn("store::opening::child_that_opens", parent.path(), |command| {
-            command.uid(NOBODY).gid(NOBODY);
-        });
-        let lines = BufReader::new(child.stdout.unwrap()).lines().map(Result::unwrap);
-        lines.filter(|line| line.contains("acme.db")).collect()
+        // Root may write anywhere, so that somebody else has to try, with a program within reach.
+        let place = tempfile::tempdir().unwrap();
+        set_mode(place.path(), 0o755);
+        let program = place.path().join("tests");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        let mut command = child(Command::new(program), "store::opening::child_that_opens", parent.path());
+        String::from_utf8(command.uid(NOBODY).gid(NOBODY).output().unwrap().stdout).unwrap()
     } else {
         report(parent.path())
     };
@@ -225,6 +226,20 @@ fn report(dir: &Path) -> String {
         Err(error @ Error::Denied { .. }) => format!("\nDenied: {}", chain(&error)),
         other => format!("\nacme.db: {other:?}"),
     }
+}
+
+#[test]
+fn other_failures_keep_the_words_of_the_system_and_of_sqlite() {
+    let parent = tempfile::tempdir().unwrap();
+    let error = Store::open(parent.path().join("x".repeat(300))).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert!(chain(&error).contains("failed: File name too long"), "{}", chain(&error));
+    let fixture = Fixture::new();
+    fixture.sql("DROP TABLE accounts");
+    let error = fixture.store.accounts().unwrap_err();
+    assert!(matches!(error, Error::Database { .. }), "{error:?}");
+    assert!(chain(&error).contains("acme.db can't be used: no such table: accounts"), "{}", chain(&error));
+    assert_eq!((error.is_temporary(), error.advice()), (false, None));
 }
 
 #[test]

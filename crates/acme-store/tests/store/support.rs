@@ -158,17 +158,20 @@ pub(crate) fn served_generation(lineage: &Path) -> u32 {
     number
 }
 
-/// Runs one of the `child_…` tests as another process, which waits for a line on its stdin.
-pub(crate) fn spawn(test: &str, dir: &Path, configure: impl FnOnce(&mut Command)) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+/// Runs one of the `child_…` tests as another process.
+pub(crate) fn spawn(test: &str, dir: &Path) -> Child {
+    child(Command::new(std::env::current_exe().unwrap()), test, dir).spawn().unwrap()
+}
+
+/// Makes one of the `child_…` tests the last arguments of a command.
+pub(crate) fn child(mut command: Command, test: &str, dir: &Path) -> Command {
     command
         .args(["--exact", "--nocapture", "--quiet", test])
         .env(CHILD, dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    configure(&mut command);
-    command.spawn().unwrap()
+    command
 }
 
 /// Lets a child go on.
@@ -182,6 +185,7 @@ pub(crate) fn given_directory() -> Option<PathBuf> {
 }
 
 /// Tells the parent something.
+#[expect(clippy::print_stdout, reason = "it is what the parent reads")]
 pub(crate) fn tell(text: &str) {
     println!("{text}");
     std::io::stdout().flush().unwrap();
