@@ -103,6 +103,13 @@ pub(crate) enum Next {
     Wait(Duration),
 }
 
+/// What a call may need before its own request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prelude {
+    Directory,
+    Nonce,
+}
+
 impl Request {
     /// An unsigned GET.
     pub(crate) fn get(operation: Operation, target: Target) -> Self {
@@ -181,6 +188,19 @@ impl<T> Call<T> {
     /// The same call from its beginning.
     pub(crate) fn again(&self) -> Self {
         Self::new(self.request.clone(), self.decode)
+    }
+
+    /// Whether the next exchange is one of which there may be only so many at once.
+    pub(crate) fn prelude(&self, session: &mut Session, now: Timestamp) -> Option<Prelude> {
+        if self.wait.is_some() {
+            return None;
+        }
+        if matches!(self.stage, Stage::Directory(_)) || self.needs_directory(session, now) {
+            return Some(Prelude::Directory);
+        }
+        let has_nonce = self.own_nonce.is_some() || (!self.distrusts_pool && session.nonce_count(now) > 0);
+        let is_new_nonce = matches!(self.request.target, Target::NewNonce);
+        (is_new_nonce || (self.is_signed() && !has_nonce)).then_some(Prelude::Nonce)
     }
 
     /// What has to happen next.

@@ -89,8 +89,7 @@ fn create(cx: &mut Cx<'_>, intent: &Intent) -> Round<Opening> {
     let missing = wanted.saturating_sub(cx.session.nonce_count(cx.now).saturating_sub(1));
     let nonces = (0..missing)
         .map(|_| Call::new(Request::head(Operation::NewNonce, Target::NewNonce), |_| Ok(Opening::Nonce)));
-    let width = cx.session.width().min(limits::MAX_NONCE_FETCHES);
-    Round::new(core::iter::once(order).chain(nonces), width, RoundEnd::First)
+    Round::new(core::iter::once(order).chain(nonces), cx.session.width(), RoundEnd::First)
 }
 
 /// Looks through the account's list of orders, where the CA has one.

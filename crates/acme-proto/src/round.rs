@@ -6,9 +6,10 @@ use core::convert::Infallible;
 use core::mem;
 use core::time::Duration;
 
-use crate::call::{Call, Next, Outcome};
+use crate::call::{Call, Next, Outcome, Prelude};
 use crate::error::{Error, Misuse};
 use crate::flow::{Exchange, Step};
+use crate::limits;
 use crate::part::{Cx, Progress};
 
 /// Calls that go on in lockstep: in each step as many exchanges as the width allows, and every
@@ -71,10 +72,13 @@ impl<T> Round<T> {
                 self.let_pass(wait);
             }
         }
-        if self.is_over() {
-            return Ok(Progress::Ready(self.slots.iter_mut().map(Slot::take).collect()));
+        while !self.is_over() {
+            // Without a step the first open call has failed, and there is one less.
+            if let Some(step) = self.step(cx) {
+                return Ok(Progress::Pending(step));
+            }
         }
-        self.step(cx).map(Progress::Pending)
+        Ok(Progress::Ready(self.slots.iter_mut().map(Slot::take).collect()))
     }
 
     fn is_over(&self) -> bool {
@@ -109,10 +113,11 @@ impl<T> Round<T> {
         }
     }
 
-    /// All exchanges that can go; where none can, the shortest wait.
-    fn step(&mut self, cx: &mut Cx<'_>) -> Result<Step<Infallible>, Error> {
+    /// All exchanges that can go; where none can, the shortest wait. None where no call is left.
+    fn step(&mut self, cx: &mut Cx<'_>) -> Option<Step<Infallible>> {
         let mut exchanges: Vec<Exchange> = Vec::new();
         let mut sent = Vec::new();
+        let mut preludes = Preludes::default();
         let mut shortest: Option<Duration> = None;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if exchanges.len() == self.width {
@@ -120,6 +125,9 @@ impl<T> Round<T> {
             }
             let Slot::Open { call, wait } = slot else { continue };
             if wait.is_zero() {
+                if !preludes.admit(call.prelude(cx.session, cx.now)) {
+                    continue;
+                }
                 match call.next(cx.session, cx.now) {
                     Ok(Next::Send(exchange)) => {
                         exchanges.push(*exchange);
@@ -137,11 +145,31 @@ impl<T> Round<T> {
         }
         if !exchanges.is_empty() {
             self.outstanding = Outstanding::Exchanges(sent);
-            return Ok(Step::Exchange(exchanges));
+            return Some(Step::Exchange(exchanges));
         }
-        let wait = shortest.unwrap_or_default();
+        let wait = shortest?;
         self.outstanding = Outstanding::Wait(wait);
-        Ok(Step::Wait(wait))
+        Some(Step::Wait(wait))
+    }
+}
+
+/// What the calls of one step need before their own requests: one directory serves them all, and
+/// only so many nonces are fetched at once.
+#[derive(Default)]
+struct Preludes {
+    directories: usize,
+    nonces: usize,
+}
+
+impl Preludes {
+    fn admit(&mut self, prelude: Option<Prelude>) -> bool {
+        let (count, limit) = match prelude {
+            None => return true,
+            Some(Prelude::Directory) => (&mut self.directories, 1),
+            Some(Prelude::Nonce) => (&mut self.nonces, limits::MAX_NONCE_FETCHES),
+        };
+        *count += 1;
+        *count <= limit
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use acme_proto::{ChallengeType, Flow as _, Issue, OpenAccount, Registration};
+use acme_proto::{ChallengeType, Directory, Flow as _, Issue, OpenAccount, Registration, limits};
+use serde_json::json;
 
 use super::ca::ACCOUNT;
-use super::world::{ToySigner, World, intent, many, names, texts};
+use super::world::{ToySigner, World, intent, issue, many, names, texts};
 
 #[test]
 fn one_name_on_a_warm_session_takes_seven_requests() {
@@ -109,4 +110,38 @@ fn wildcard_and_its_base_name_are_two_values_under_one_name() {
     assert_eq!(presented[1].dns_name(), "_acme-challenge.a.example");
     assert_ne!(presented[0].dns_value(), presented[1].dns_value());
     assert!(presented[0].wildcard && !presented[1].wildcard);
+}
+
+#[test]
+fn wide_order_on_a_cold_session_fetches_the_directory_once() {
+    let mut world = World::cold();
+    world.session.sign_in(ACCOUNT, Arc::new(ToySigner::account())).unwrap();
+    let names = many(100);
+    world.issue(&texts(&names)).unwrap();
+    assert_eq!(world.count("directory"), 1);
+    // One for newOrder itself, and fifteen for the width.
+    assert_eq!(world.count("newNonce"), 16);
+}
+
+/// An order that is resumed has had no newOrder beside which nonces could be fetched.
+#[test]
+fn new_nonce_is_asked_for_so_many_times_at_once() {
+    let mut world = World::warm();
+    let names = many(100);
+    let mut flow = issue(&texts(&names));
+    let _ = world.run_steps(&mut flow, 3 + 1).unwrap();
+    world.restart();
+    world.resume().unwrap();
+    assert_eq!(world.count("newNonce"), 15);
+    assert_eq!(world.most_nonces_at_once, limits::MAX_NONCE_FETCHES);
+}
+
+#[test]
+fn call_that_can_not_be_made_ends_without_a_step() {
+    let mut world = World::warm();
+    world.ca.directory.insert("newOrder", json!(null));
+    world.run(&mut Directory::fetch()).unwrap();
+    world.forget();
+    world.issue(&["a.example"]).unwrap_err();
+    assert_eq!(world.transcript(), "save order=- presented=0\nsave order=- presented=0");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acme_proto::{
     Algorithm, Challenge, ChallengeType, Checkpoint, Error, Flow, Identifier, Input, Intent, Issue, Issued,
-    Jwk, OpenAccount, Registration, SecretText, Session, SignError, Signer, SolverError, Step, StoreError,
+    Jwk, OpenAccount, Operation, Registration, SecretText, Session, SignError, Signer, SolverError, Step, StoreError,
 };
 use http::Method;
 use jiff::Timestamp;
@@ -29,6 +29,7 @@ pub(crate) struct World {
     /// How many exchanges there were, in how many steps.
     pub(crate) exchanges: usize,
     pub(crate) phases: usize,
+    pub(crate) most_nonces_at_once: usize,
     /// Names for which the solver fails.
     pub(crate) unsolvable: Vec<&'static str>,
     /// Names whose response can't be taken away.
@@ -55,6 +56,7 @@ impl World {
             waited: Duration::ZERO,
             exchanges: 0,
             phases: 0,
+            most_nonces_at_once: 0,
             unsolvable: Vec::new(),
             stuck: Vec::new(),
             failing_save: 0,
@@ -83,6 +85,7 @@ impl World {
         self.waited = Duration::ZERO;
         self.exchanges = 0;
         self.phases = 0;
+        self.most_nonces_at_once = 0;
         self.saves = 0;
     }
 
@@ -145,6 +148,8 @@ impl World {
                 assert!((1..=self.width).contains(&exchanges.len()), "{} exchanges", exchanges.len());
                 self.exchanges += exchanges.len();
                 self.phases += 1;
+                let nonces = exchanges.iter().filter(|exchange| exchange.operation == Operation::NewNonce).count();
+                self.most_nonces_at_once = self.most_nonces_at_once.max(nonces);
                 for exchange in &exchanges {
                     self.note(&describe(exchange));
                 }
