@@ -275,6 +275,31 @@ fn failed_validations_say_why() {
 }
 
 #[test]
+fn key_authorization_counts_with_status_200_only() {
+    let (web, ca) = with_web();
+    let mut client = registered(&ca);
+    for (status, outcome_is) in [(500, "invalid"), (206, "invalid"), (200, "valid")] {
+        let (_, order) = client.order(&["a.example"]);
+        let (path, key_authorization) = token_path(&mut client, &order);
+        web.put(&path, status, "", &key_authorization);
+        assert_eq!(outcome(&mut client, &order, "http-01")["status"], outcome_is, "{status}");
+    }
+}
+
+#[test]
+fn bodies_of_web_servers_are_capped() {
+    let (web, ca) = with_web();
+    let mut client = registered(&ca);
+    for (padding, outcome_is) in [(0, "valid"), (1, "invalid")] {
+        let (_, order) = client.order(&["a.example"]);
+        let (path, key_authorization) = token_path(&mut client, &order);
+        let spaces = 64 * 1024 - key_authorization.len() + padding;
+        web.put(&path, 200, "", &(key_authorization + &" ".repeat(spaces)));
+        assert_eq!(outcome(&mut client, &order, "http-01")["status"], outcome_is, "{padding}");
+    }
+}
+
+#[test]
 fn other_validations_fail_honestly() {
     let (_, ca) = with_web();
     let mut client = registered(&ca);
