@@ -24,13 +24,14 @@ use crate::session::Thumbprint;
 /// All authorizations are read, all challenges presented together, answered together, and then
 /// the order is looked at: one request instead of one for each name.
 pub(crate) struct Authorize {
-    order_url: String,
     state: State,
     /// What is to be answered; the challenges that the CA already processes are not in it.
     to_answer: Vec<Challenge>,
     /// The authorizations that are pending, to be given up on a cancel.
     pending: Vec<String>,
     answers: u32,
+    /// The looks at the order, with one budget for all of them.
+    looks: Poll<Order>,
 }
 
 enum State {
@@ -40,7 +41,7 @@ enum State {
     Answer(Round<OfferedChallenge>),
     /// Some answers were refused or lost: what do the authorizations say?
     Settle(Round<Authorization>, Vec<(Challenge, Error)>),
-    Poll(Box<Poll<Order>>),
+    Look,
     /// The order does not say why it failed, or why it stays pending.
     Diagnose(Round<Authorization>, Box<Order>),
 }
@@ -51,11 +52,11 @@ pub(crate) type Choices = [(Identifier, Vec<ChallengeType>)];
 impl Authorize {
     pub(crate) fn new(order: &Order, width: usize) -> Self {
         Self {
-            order_url: order.url.clone(),
             state: State::Read(read_all(&order.authorizations, width)),
             to_answer: Vec::new(),
             pending: Vec::new(),
             answers: 0,
+            looks: Order::poll_pending(&order.url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS),
         }
     }
 
@@ -76,7 +77,7 @@ impl Authorize {
                     let authorizations = all_read(ready!(round.poll(cx)?))?;
                     let challenges = self.choose(cx, &authorizations, choices)?;
                     if challenges.is_empty() {
-                        self.state = self.look();
+                        self.state = State::Look;
                         continue;
                     }
                     remember(checkpoint, &challenges);
@@ -102,8 +103,8 @@ impl Authorize {
                     let failed = mem::take(failed);
                     self.state = self.settled(cx, &authorizations, failed)?;
                 }
-                State::Poll(poll) => {
-                    let order = ready!(poll.poll(cx)?);
+                State::Look => {
+                    let order = ready!(self.looks.poll(cx)?);
                     if !matches!(order.status, OrderStatus::Invalid | OrderStatus::Pending) {
                         return Ok(Progress::Ready(order));
                     }
@@ -158,16 +159,11 @@ impl Authorize {
     /// Tells the CA of the responses.
     fn answer(&mut self, cx: &Cx<'_>) -> State {
         if self.to_answer.is_empty() {
-            return self.look();
+            return State::Look;
         }
         self.answers += 1;
         let calls = self.to_answer.iter().map(|challenge| OfferedChallenge::answer(&challenge.url));
         State::Answer(Round::new(calls, cx.session.width(), RoundEnd::All))
-    }
-
-    fn look(&self) -> State {
-        let poll = Order::poll_pending(&self.order_url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS);
-        State::Poll(Box::new(poll))
     }
 
     fn answered(&mut self, cx: &mut Cx<'_>, outcomes: Outcomes<OfferedChallenge>) -> Result<State, Error> {
@@ -181,10 +177,11 @@ impl Authorize {
             }
         }
         if failed.is_empty() {
-            // Looking at once would cost a request: the CA has just begun to validate.
-            let poll = Order::poll_pending(&self.order_url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS);
-            let poll = if all_valid { poll } else { poll.after(cx.session, None)? };
-            return Ok(State::Poll(Box::new(poll)));
+            if !all_valid {
+                // Looking at once would cost a request: the CA has just begun to validate.
+                self.looks.plan_wait(cx.session, None)?;
+            }
+            return Ok(State::Look);
         }
         let round = read_all(&self.pending, cx.session.width());
         Ok(State::Settle(round, failed))
@@ -230,8 +227,8 @@ impl Authorize {
         if order.status == OrderStatus::Invalid {
             return Err(order_refusal(order).into());
         }
-        let poll = Order::poll_pending(&order.url).after(cx.session, order.retry_after)?;
-        Ok(State::Poll(Box::new(poll)))
+        self.looks.plan_wait(cx.session, order.retry_after)?;
+        Ok(State::Look)
     }
 }
 
