@@ -100,7 +100,8 @@ impl<T> Poll<T> {
         }
     }
 
-    fn plan_wait(&mut self, session: &mut Session, retry_after: Option<Duration>) -> Result<(), Error> {
+    /// Waits before the next look, as the last response asked.
+    pub(crate) fn plan_wait(&mut self, session: &mut Session, retry_after: Option<Duration>) -> Result<(), Error> {
         let asked = retry_after.filter(|wait| !wait.is_zero());
         if let Some(wait) = asked.filter(|wait| *wait > limits::MAX_WAIT) {
             return Err(self.unfinished(wait));
@@ -110,8 +111,8 @@ impl<T> Poll<T> {
             None => self.back_off(),
         }
         .max(self.least_wait);
-        self.waited += wait;
-        if self.waited > limits::MAX_POLL_WAIT.max(self.least_wait * 4) {
+        self.waited = self.waited.saturating_add(wait);
+        if self.waited > limits::MAX_POLL_WAIT.max(self.least_wait.saturating_mul(4)) {
             return Err(self.unfinished(asked.unwrap_or(limits::DEFAULT_RETRY_AFTER)));
         }
         self.wait = Some(wait);

@@ -9,5 +9,6 @@ mod proto {
     mod counts;
     mod directory;
     mod nonces;
+    mod polling;
     mod retry_after;
 }
