@@ -31,6 +31,7 @@
 #[cfg(feature = "blocking")]
 mod blocking;
 mod error;
+#[cfg(feature = "blocking")]
 mod tls;
 
 #[cfg(feature = "blocking")]

@@ -5,7 +5,7 @@ use acme_http::Client;
 use acme_proto::{Delivery, TransportErrorKind};
 use http::Request;
 
-use crate::server::{Authority, Server, get, perform, post, response};
+use crate::server::{Authority, NOBODY, Server, get, perform, post, response};
 
 #[test]
 fn request_goes_out_in_one_record_as_it_was_given() {
@@ -116,7 +116,7 @@ fn host_is_looked_up_once() {
 #[test]
 fn address_that_fails_is_looked_up_again() {
     let server = Server::answering(response("200 OK", ""));
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dead = NOBODY.parse().unwrap();
     let (count, address) = (AtomicUsize::new(0), server.address);
     let client = Client::builder()
         .root_pem(server.root_pem.as_str())
@@ -131,7 +131,7 @@ fn address_that_fails_is_looked_up_again() {
 #[test]
 fn every_address_is_tried() {
     let server = Server::answering(response("200 OK", ""));
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dead = NOBODY.parse().unwrap();
     let addresses = vec!["[::1]:1".parse().unwrap(), dead, server.address];
     let client = Client::builder()
         .root_pem(server.root_pem.as_str())

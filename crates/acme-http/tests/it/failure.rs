@@ -6,13 +6,12 @@ use std::time::Instant;
 use acme_http::{Client, MAX_CONNECTIONS};
 use acme_proto::{Delivery, TransportErrorKind};
 
-use crate::server::{SHORT, Server, causes, get, perform, post, response};
+use crate::server::{NOBODY, SHORT, Server, causes, get, perform, post, response};
 
 #[test]
 fn refused_connection_was_not_sent() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let client = Server::answering("").client();
-    let error = perform(&client, post(&format!("https://{address}/"), "{}")).unwrap_err();
+    let error = perform(&client, post(&format!("https://{NOBODY}/"), "{}")).unwrap_err();
     assert_eq!((error.delivery, error.kind), (Delivery::NotSent, TransportErrorKind::Connect));
     assert!(causes(&error)[1].contains("refused"), "{:?}", causes(&error));
 }

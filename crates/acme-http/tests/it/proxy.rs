@@ -7,7 +7,7 @@ use std::thread;
 use acme_http::Client;
 use acme_proto::{Delivery, TransportErrorKind};
 
-use crate::server::{Server, causes, get, perform, post, response};
+use crate::server::{NOBODY, Server, causes, get, perform, post, response};
 
 /// A proxy that answers CONNECT with a status line, and then passes everything on to an address.
 fn start(status: &'static str, target: SocketAddr) -> (SocketAddr, Receiver<Vec<String>>) {
@@ -65,8 +65,7 @@ fn refusal_of_the_proxy_is_its_own() {
 #[test]
 fn proxy_that_is_not_there_was_sent_nothing() {
     let server = Server::answering(response("200 OK", ""));
-    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = perform(&client(&server, &format!("http://{dead}")), get("https://ca.test/")).unwrap_err();
+    let error = perform(&client(&server, &format!("http://{NOBODY}")), get("https://ca.test/")).unwrap_err();
     assert_eq!((error.delivery, error.kind), (Delivery::NotSent, TransportErrorKind::Connect));
 }
 

@@ -16,6 +16,8 @@ use rustls_pki_types::PrivateKeyDer;
 
 /// Long enough for anything that works.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
+/// Where nobody listens: a port below those that are handed out, so that no other test gets it.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
 /// For what never comes.
 pub(crate) const SHORT: Duration = Duration::from_millis(80);
 
