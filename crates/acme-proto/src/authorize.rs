@@ -279,11 +279,16 @@ fn choose_one<'a>(
         .iter()
         .filter_map(|kind| authorization.challenges.iter().find(|offered| offered.kind == *kind))
         .find_map(|offered| Some((offered, Challenge::respond(authorization, offered, thumbprint)?)))
-        .ok_or_else(|| {
-            let offered: Vec<_> =
-                authorization.challenges.iter().map(|offered| offered.kind.as_str()).collect();
-            Misuse::NoChallenge { identifier: wanted, offered: offered.join(", ") }.into()
-        })
+        .ok_or_else(|| unsolvable(authorization, wanted, types))
+}
+
+/// The CA's fault where a type that is set up is offered without a token that can be used.
+fn unsolvable(authorization: &Authorization, wanted: Identifier, types: &[ChallengeType]) -> Error {
+    if authorization.challenges.iter().any(|offered| types.contains(&offered.kind)) {
+        return Error::protocol(Operation::Authorization, Violation::Member("token"));
+    }
+    let offered: Vec<_> = authorization.challenges.iter().map(|offered| offered.kind.as_str()).collect();
+    Misuse::NoChallenge { identifier: wanted, offered: offered.join(", ") }.into()
 }
 
 fn remember(checkpoint: &mut Checkpoint, challenges: &[Challenge]) {

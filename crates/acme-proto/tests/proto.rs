@@ -6,6 +6,7 @@ mod proto {
     mod sha256;
     mod world;
 
+    mod authorizations;
     mod counts;
     mod directory;
     mod nonces;
