@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-/// Most names of one order.
+/// Most names of one order, and most authorizations.
 pub const MAX_IDENTIFIERS: usize = 1000;
 /// Most exchanges that a session performs at once, unless told otherwise.
 pub const DEFAULT_WIDTH: usize = 16;

@@ -16,6 +16,7 @@ use crate::error::{Error, Violation};
 use crate::flow::Operation;
 use crate::identifier::Identifier;
 use crate::json;
+use crate::limits;
 use crate::poll::Poll;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -139,6 +140,10 @@ impl Order {
 
     fn from_reply(url: &Url, reply: &Reply) -> Result<Self, Error> {
         let document = reply.json()?;
+        let authorizations = json::array(&document, "authorizations");
+        if authorizations.len() > limits::MAX_IDENTIFIERS {
+            return Err(reply.violation(Violation::Member("authorizations")));
+        }
         let status =
             json::string(&document, "status").ok_or_else(|| reply.violation(Violation::Member("status")))?;
         Ok(Self {
@@ -148,7 +153,7 @@ impl Order {
                 .iter()
                 .filter_map(Identifier::from_json)
                 .collect(),
-            authorizations: json::array(&document, "authorizations")
+            authorizations: authorizations
                 .iter()
                 .filter_map(Value::as_str)
                 .filter_map(|url| reply.url.join(url))
