@@ -267,8 +267,9 @@ impl Ca {
     }
 }
 
+/// A date that was asked for. `null` is none: the CAs in Go read it so, and acme-lib 0.9 sends it.
 fn date(wish: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, Problem> {
-    let Some(value) = wish.get(name) else {
+    let Some(value) = wish.get(name).filter(|value| !value.is_null()) else {
         return Ok(None);
     };
     value.as_str().and_then(|text| text.parse().ok()).map(Some).ok_or_else(|| {
