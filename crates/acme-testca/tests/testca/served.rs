@@ -250,8 +250,9 @@ fn redirects_are_followed_to_a_limit() {
 fn failed_validations_say_why() {
     let (web, ca) = with_web();
     ca.resolve("nowhere.example=").unwrap();
-    // A port that was free a moment ago and that nobody is told about.
-    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    // The port of a connected socket: nobody listens there, and nobody else is given it.
+    let connected = TcpStream::connect(ca.address()).unwrap();
+    let closed = connected.local_addr().unwrap();
     ca.resolve(&format!("closed.example={closed}")).unwrap();
     let mut client = registered(&ca);
     for (name, page, kind) in [
@@ -436,10 +437,14 @@ fn hook_sees_each_step_and_holds_one_request_only() {
 #[test]
 fn stops_when_dropped() {
     let ca = TestCa::start().unwrap();
-    let address = ca.address();
-    TcpStream::connect(address).unwrap();
+    let mut stream = TcpStream::connect(ca.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     drop(ca);
-    assert!(TcpStream::connect(address).is_err());
+    let closed = match stream.read(&mut [0]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    };
+    assert!(closed);
 }
 
 #[test]
