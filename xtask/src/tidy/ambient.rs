@@ -45,7 +45,7 @@ const RULES: [Rule; 2] = [
         names: &["rustix::fs", "std::fs", "tokio::fs"],
         allowed: &[
             "crates/acme-cli/src/",
-            "crates/acme-lib/src/key_file",
+            "crates/acme-lib/src/account/key_file",
             "crates/acme-lib/src/persist",
             "crates/acme-solver/src/",
             "crates/acme-store/src/",

@@ -48,22 +48,17 @@ fn request_cert(url: &str, web_root: &str, name: &str, others: &[&str]) -> Resul
         // The proof is the contents of the file
         let proof = chall.http_proof();
 
-        // Here you must do "something" to place
-        // the file/contents in the correct place.
+        // Here you must do "something" to place the file.
         std::fs::write(format!("{web_root}/{path}"), &proof)?;
 
-        // After the file is accessible from the web, this
-        // tells the ACME API to start checking the
-        // existence of the proof.
+        // Then this tells the ACME API to start checking.
         chall.validate(10)?;
 
         // Update the state against the ACME API.
         ord_new.refresh()?;
     };
 
-    // Ownership is proven. Create a private key for
-    // the certificate. These are provided for convenience, you
-    // can provide your own keypair instead if you want.
+    // Ownership is proven. Create a private key for the certificate.
     let pkey_pri = create_p384_key();
 
     // Submit the CSR.
