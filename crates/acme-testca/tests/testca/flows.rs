@@ -328,6 +328,8 @@ fn dates_of_an_order_are_those_of_the_certificate() {
     let issued = client.transport.ca.issued().remove(0);
     assert_eq!(issued.not_before.to_string(), "2026-11-24T00:00:00Z");
     assert_eq!(issued.not_after.to_string(), "2026-11-30T12:00:00Z");
+    let null = r#"{"identifiers":[{"type":"dns","value":"a.example"}],"notBefore":null,"notAfter":null}"#;
+    assert_eq!(client.post(&url, null).status, 201);
     for bad in ["2026-11-20T00:00:00Z", "2027-11-24T00:00:00Z", "tomorrow"] {
         assert_eq!(client.post(&url, &wish(bad)).problem(), "malformed", "{bad}");
     }
