@@ -73,7 +73,7 @@ impl Finalize {
                     // The URL of the response may be that of finalize: the order's is known.
                     Ok(progress) => {
                         let order = Order { url: self.url.to_string(), ..ready!(progress) };
-                        self.state = State::Decide(Box::new(order));
+                        self.state = self.sent(order);
                     }
                     Err(error) if needs_settling(&error) => {
                         self.state = State::Settle(Order::read(&self.url), Box::new(error));
@@ -94,6 +94,16 @@ impl Finalize {
                 State::Process(poll) => self.state = State::Decide(Box::new(ready!(poll.poll(cx)?))),
             }
         }
+    }
+
+    /// An order that is `ready` after a CSR was taken may be one that was read too early.
+    fn sent(&self, order: Order) -> State {
+        if order.status != OrderStatus::Ready {
+            return State::Decide(Box::new(order));
+        }
+        let violation = Violation::Status(order.status.to_string());
+        let error = Error::protocol(Operation::Finalize, violation);
+        State::Settle(Order::read(&self.url), Box::new(error))
     }
 
     fn decide(&mut self, cx: &mut Cx<'_>, order: &Order) -> Result<State, Error> {

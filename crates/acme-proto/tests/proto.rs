@@ -10,6 +10,7 @@ mod proto {
     mod counts;
     mod directory;
     mod nonces;
+    mod orders;
     mod polling;
     mod retry_after;
 }
