@@ -204,10 +204,13 @@ impl Authorize {
                 .any(|offered| offered.url == challenge.url && offered.status == ChallengeStatus::Pending);
             if is_pending {
                 again.push(challenge);
-                first_error = first_error.or(Some(error));
+                let is_worse = error.retry_after() > first_error.as_ref().and_then(Error::retry_after);
+                first_error = if is_worse { Some(error) } else { first_error.or(Some(error)) };
             }
         }
         match first_error {
+            // The CA wants to be left alone with this request (RFC 8555, section 6.6).
+            Some(error) if error.retry_after().is_some_and(|wait| !wait.is_zero()) => Err(error),
             Some(error) if self.answers >= limits::MAX_SETTLED_TRIES => Err(error),
             Some(_) | None => {
                 self.to_answer = again;

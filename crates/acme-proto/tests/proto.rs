@@ -9,6 +9,7 @@ mod proto {
     mod authorizations;
     mod counts;
     mod directory;
+    mod lost;
     mod nonces;
     mod orders;
     mod polling;
