@@ -299,8 +299,8 @@ impl Issue {
                 }
                 EndStage::Begin => self.after_withdrawal(cx),
                 EndStage::Withdraw => {
-                    let outcomes = cx.take_solver(self.checkpoint.presented.len())?;
-                    self.withdrawn(outcomes);
+                    let outcomes = cx.take_solver(self.checkpoint.presented.len());
+                    self.withdrawn(outcomes.unwrap_or_default());
                     self.after_withdrawal(cx);
                 }
                 EndStage::Deactivate(round) => {
@@ -322,11 +322,13 @@ impl Issue {
         }
     }
 
-    /// Keeps what could not be taken away, for the next start.
+    /// Keeps what could not be taken away, for the next start; what no outcome came for, too.
     fn withdrawn(&mut self, outcomes: Vec<Result<(), SolverError>>) {
         let State::End(end) = &mut self.state else { return };
         let presented = mem::take(&mut self.checkpoint.presented);
-        for (challenge, outcome) in presented.into_iter().zip(outcomes) {
+        let mut outcomes = outcomes.into_iter();
+        for challenge in presented {
+            let outcome = outcomes.next().unwrap_or_else(|| Err(SolverError::permanent(Misuse::Input)));
             if let Err(error) = outcome {
                 self.checkpoint.presented.push(challenge.clone());
                 end.left_in_place.push((challenge, error));

@@ -14,4 +14,5 @@ mod proto {
     mod orders;
     mod polling;
     mod retry_after;
+    mod solvers;
 }
