@@ -7,12 +7,14 @@ mod proto {
     mod world;
 
     mod authorizations;
+    mod chains;
     mod counts;
     mod directory;
     mod lost;
     mod nonces;
     mod orders;
     mod polling;
+    mod requests;
     mod retry_after;
     mod solvers;
 }
