@@ -44,6 +44,8 @@ pub struct Issue {
     /// Whether an earlier process may have come as far as newOrder.
     is_resumed: bool,
     voided: bool,
+    /// Whether somebody had sent a CSR before this flow looked at the order.
+    was_finalized: bool,
     pending: Vec<String>,
     state: State,
 }
@@ -139,6 +141,7 @@ impl Issue {
             requested_key: csr.public_key_der,
             is_resumed,
             voided: false,
+            was_finalized: false,
             pending: Vec::new(),
             state: State::Start,
         })
@@ -200,11 +203,24 @@ impl Issue {
                 }
                 State::Download(call) => {
                     let chain = ready!(call.poll(cx)?);
-                    chain.check(&self.checkpoint.intent, &self.requested_key)?;
-                    return Ok(Progress::Ready(chain));
+                    if self.accepts(&chain)? {
+                        return Ok(Progress::Ready(chain));
+                    }
+                    self.state = self.void();
+                    return Ok(Progress::Pending(Step::Save(self.checkpoint.clone())));
                 }
                 State::End(_) => return Err(Misuse::Input.into()),
             }
+        }
+    }
+
+    /// Whether a certificate is for what was asked for. If not, and if the CSR was not sent by this
+    /// flow, the order is none of ours.
+    fn accepts(&self, chain: &Chain) -> Result<bool, Error> {
+        match chain.check(&self.checkpoint.intent, &self.requested_key) {
+            Ok(()) => Ok(true),
+            Err(_) if self.was_finalized && !self.voided => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -232,7 +248,10 @@ impl Issue {
     /// What an interrupted issuance's order says; where it is of no more use, a new one follows.
     fn reread(&mut self, cx: &mut Cx<'_>, outcome: Result<Order, Error>) -> Result<State, Error> {
         match outcome {
-            Ok(order) if order.fits(&self.checkpoint.intent, cx.now) => self.next_for(cx, order),
+            Ok(order) if order.fits(&self.checkpoint.intent, cx.now) => {
+                self.was_finalized = matches!(order.status, OrderStatus::Processing | OrderStatus::Valid);
+                self.next_for(cx, order)
+            }
             Ok(_) => Ok(self.void()),
             Err(error) => match error.refusal().and_then(|refusal| refusal.problem.status) {
                 Some(403 | 404 | 410) => Ok(self.void()),

@@ -15,6 +15,7 @@ mod proto {
     mod orders;
     mod polling;
     mod requests;
+    mod resume;
     mod retry_after;
     mod solvers;
 }
