@@ -386,7 +386,7 @@ impl Issue {
     /// Ends early, from any state; what is in place is taken away first, once. A certificate that
     /// is there already is handed out all the same.
     fn cancel(&mut self) -> Result<(), Error> {
-        if matches!(self.state, State::Start) {
+        if matches!(self.state, State::Start) && self.checkpoint.presented.is_empty() {
             return Err(Error::Cancelled);
         }
         let State::End(end) = &mut self.state else {

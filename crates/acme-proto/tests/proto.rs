@@ -7,8 +7,10 @@ mod proto {
     mod world;
 
     mod authorizations;
+    mod cancel;
     mod chains;
     mod counts;
+    mod crash;
     mod directory;
     mod lost;
     mod nonces;
