@@ -1,0 +1,83 @@
+//! The clients that are compared.
+
+mod acme_lib;
+mod floor;
+mod instant_acme;
+
+use std::error::Error;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// Something that obtains certificates, one after the other, over a session that it keeps.
+pub trait Client {
+    /// Obtains a certificate for one name.
+    ///
+    /// # Errors
+    /// When there is none in the end.
+    fn issue(&mut self, name: &str) -> Result<(), Box<dyn Error>>;
+}
+
+/// Which client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The least that obtains a certificate: what nobody can go below.
+    Floor,
+    /// acme-lib, blocking.
+    AcmeLib,
+    /// instant-acme as it comes.
+    InstantAcme,
+    /// instant-acme that polls after 5 ms, and again after 5 ms.
+    InstantAcmeFastPolls,
+    /// The same, with an HTTP client of ours that sets TCP_NODELAY.
+    InstantAcmeNoDelay,
+}
+
+impl Kind {
+    /// All of them, the floor first.
+    pub const ALL: [Self; 5] =
+        [Self::Floor, Self::AcmeLib, Self::InstantAcme, Self::InstantAcmeFastPolls, Self::InstantAcmeNoDelay];
+
+    /// The name in tables, and on command lines.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::AcmeLib => "acme-lib",
+            Self::InstantAcme => "instant-acme",
+            Self::InstantAcmeFastPolls => "instant-acme, 5 ms polls",
+            Self::InstantAcmeNoDelay => "instant-acme, 5 ms polls, TCP_NODELAY",
+        }
+    }
+
+    /// Connects to a CA and registers an account.
+    ///
+    /// # Errors
+    /// When the CA can't be reached, or refuses.
+    pub fn connect(self, url: &str, root: &Path) -> Result<Box<dyn Client>, Box<dyn Error>> {
+        Ok(match self {
+            Self::Floor => Box::new(floor::Floor::connect(url, root)?),
+            Self::AcmeLib => Box::new(acme_lib::AcmeLib::connect(url, root)?),
+            Self::InstantAcme | Self::InstantAcmeFastPolls | Self::InstantAcmeNoDelay => {
+                Box::new(instant_acme::InstantAcme::connect(self, url, root)?)
+            }
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("'{text}' is no client"))
+    }
+}
