@@ -1,0 +1,68 @@
+//! What can be said on the command line. Only clap is here; [`crate::settings`] makes sense of it.
+
+mod issue;
+mod renew;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+pub(crate) use issue::IssueArgs;
+pub(crate) use renew::RenewArgs;
+
+/// Obtain, renew and explain certificates from any ACME certificate authority.
+#[derive(Debug, Parser)]
+#[command(name = "acmectl", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Issue(Box<IssueArgs>),
+    Renew(RenewArgs),
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Where everything is kept [default: /var/lib/acmectl for root, else $XDG_STATE_HOME/acmectl]
+    #[arg(long, global = true, env = "ACME_DIR", hide_env = true, value_name = "DIR")]
+    #[arg(aliases = ["config-dir", "path"])]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print JSON Lines on standard output
+    #[arg(long, global = true, env = "ACME_JSON", hide_env = true)]
+    pub(crate) json: bool,
+    /// Print failures only
+    #[arg(short, long, global = true, env = "ACME_QUIET", hide_env = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Log to standard error what happens; twice: each request
+    #[arg(short, long, global = true, env = "ACME_VERBOSE", hide_env = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Append a log to a file
+    #[arg(long, global = true, env = "ACME_LOG_FILE", hide_env = true, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// Accepted for scripts: nothing here ever asks a question
+    #[arg(short = 'n', long, global = true, hide = true)]
+    pub(crate) non_interactive: bool,
+    /// How many seconds a hook may take
+    #[arg(long, global = true, env = "ACME_HOOK_TIMEOUT", hide = true, value_name = "SECONDS")]
+    #[arg(default_value_t = crate::hooks::TIME_LIMIT_SECONDS)]
+    pub(crate) hook_timeout: u64,
+    /// Where port 80 of the names leads to as seen from here: what the self-check and the CA dev use
+    #[arg(long, global = true, env = "ACME_HTTP_REACH", hide = true, value_name = "ADDR:PORT")]
+    pub(crate) http_reach: Option<std::net::SocketAddr>,
+}
+
+const AFTER_HELP: &str = "\
+Every option can also be given as a variable: --agree-tos as ACME_AGREE_TOS=1, --dir as ACME_DIR=DIR.
+
+Exit status: 0 done, kept or nothing due; 1 refused or failed for good; 2 usage or configuration;
+3 temporary; 4 some succeeded and some did not; 5 obtained, but a hook failed; 130 interrupted.
+
+Try it without a CA, a network or root rights: acmectl issue www.example.test --ca dev --dir demo";

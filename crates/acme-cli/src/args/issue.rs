@@ -1,0 +1,73 @@
+//! The arguments of `issue`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Obtain a certificate, or leave it if it is right and not due
+#[derive(Debug, clap::Args)]
+pub(crate) struct IssueArgs {
+    /// The names to certify, the first one first
+    #[arg(value_name = "DOMAIN", env = "ACME_DOMAINS", hide_env = true, value_delimiter = ',')]
+    pub(crate) domains: Vec<String>,
+    /// Further names, as certbot and lego have them
+    #[arg(short = 'd', long = "domains", alias = "domain", hide = true, value_delimiter = ',')]
+    pub(crate) more_domains: Vec<String>,
+    /// The CA: letsencrypt, letsencrypt-staging, google, google-staging, zerossl, sslcom, actalis,
+    /// dev (a test CA in this process), or the URL of a directory [default: letsencrypt]
+    #[arg(long, env = "ACME_CA", hide_env = true, value_name = "NAME|URL", alias = "server")]
+    pub(crate) ca: Option<String>,
+    /// Let's Encrypt's staging environment
+    #[arg(long, hide = true, conflicts_with = "ca", aliases = ["test-cert"])]
+    pub(crate) staging: bool,
+    /// The root to trust for the connection to the CA, instead of the system's
+    #[arg(long, env = "ACME_CA_ROOT", hide_env = true, value_name = "PEM")]
+    pub(crate) ca_root: Option<PathBuf>,
+    /// Which account at the CA, if there are several
+    #[arg(long, env = "ACME_ACCOUNT", hide_env = true, value_name = "LABEL")]
+    pub(crate) account: Option<String>,
+    /// The e-mail address of the account
+    #[arg(long, env = "ACME_EMAIL", hide_env = true, value_name = "ADDRESS", short_alias = 'm')]
+    pub(crate) email: Option<String>,
+    /// Agree to the CA's terms of service; needed once, and only where there are some
+    #[arg(long, env = "ACME_AGREE_TOS", hide_env = true, alias = "accept-tos")]
+    pub(crate) agree_tos: bool,
+
+    /// Answer http-01 on port 80 (the default)
+    #[arg(long, env = "ACME_HTTP", hide_env = true, help_heading = "Challenge", alias = "standalone")]
+    #[arg(conflicts_with_all = ["http_listen", "webroot"])]
+    pub(crate) http: bool,
+    /// Answer http-01 at this address, to which port 80 of the names leads
+    #[arg(long, env = "ACME_HTTP_LISTEN", hide_env = true, help_heading = "Challenge")]
+    #[arg(value_name = "ADDR:PORT", conflicts_with = "webroot", value_delimiter = ',')]
+    pub(crate) http_listen: Vec<SocketAddr>,
+    /// Leave http-01 responses in the directory that a web server serves as /
+    #[arg(long, env = "ACME_WEBROOT", hide_env = true, help_heading = "Challenge", value_name = "DIR")]
+    #[arg(short_alias = 'w', aliases = ["webroot-path"])]
+    pub(crate) webroot: Option<PathBuf>,
+
+    /// ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: ecdsa-p256]
+    #[arg(long, env = "ACME_KEY_TYPE", hide_env = true, value_name = "TYPE", help_heading = "Certificate")]
+    pub(crate) key_type: Option<String>,
+    /// The name of the certificate here [default: its first domain]
+    #[arg(long, env = "ACME_NAME", hide_env = true, value_name = "CERT", help_heading = "Certificate")]
+    #[arg(alias = "cert-name")]
+    pub(crate) name: Option<String>,
+    /// Let names of the certificate go that are not given any more
+    #[arg(long = "drop", env = "ACME_DROP", hide_env = true, help_heading = "Certificate")]
+    pub(crate) drop_names: bool,
+    /// Obtain it although there is a right one, or although it is of a production CA
+    #[arg(long, env = "ACME_FORCE", hide_env = true, help_heading = "Certificate")]
+    #[arg(aliases = ["force-renewal", "force-renew"])]
+    pub(crate) force: bool,
+    /// Try everything at the CA's staging directory with a throw-away account, and keep nothing
+    #[arg(long, env = "ACME_DRY_RUN", hide_env = true, help_heading = "Certificate")]
+    pub(crate) dry_run: bool,
+
+    /// Run this program for each certificate published, with RENEWED_LINEAGE and RENEWED_DOMAINS
+    #[arg(long, env = "ACME_DEPLOY_HOOK", hide_env = true, value_name = "CMD", help_heading = "Hooks")]
+    pub(crate) deploy_hook: Option<String>,
+    /// Run this program once after a run that published something
+    #[arg(long, env = "ACME_RELOAD", hide_env = true, value_name = "CMD", help_heading = "Hooks")]
+    #[arg(alias = "reloadcmd")]
+    pub(crate) reload: Option<String>,
+}

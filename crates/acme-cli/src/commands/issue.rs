@@ -1,0 +1,226 @@
+//! `issue`: obtain a certificate, or leave it if it is right and not due.
+
+use acme_proto::Identifier;
+use acme_store::{CertificateRecord, Change, Settings, Store};
+use serde_json::json;
+
+use crate::args::IssueArgs;
+use crate::ca;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Status;
+use crate::hooks;
+use crate::invocation;
+use crate::issuance::{self, Issuance, Obtained};
+use crate::lineage::Lineage;
+use crate::moment;
+use crate::names;
+use crate::report;
+use crate::settings::IssueOptions;
+use crate::timer::{self, Renewer};
+
+pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
+    let options = IssueOptions::resolve(args)?;
+    for note in options.names.iter().filter_map(|name| name.note.as_ref()) {
+        context.output.progress(format_args!("note: {note}"));
+    }
+    if options.dry_run {
+        return dry_run(context, &options);
+    }
+    // With a CA that is no good there is no need to make a directory first.
+    if let Some(given) = &options.ca {
+        ca::check(given)?;
+    }
+    let first_look = options.merge(None)?;
+    if options.ca.is_some() {
+        names::check(&first_look.names, &ca::policy(&first_look.ca))?;
+    }
+    let store = context.store()?;
+    let lineage = Lineage::find(&store, &options)?;
+    let _lock = store.lock_certificate(&lineage.name)?;
+    // Another process may have been at it until now.
+    let lineage = Lineage { record: store.certificate(&lineage.name)?, ..lineage };
+    let settings = options.merge(lineage.record.as_ref().map(|record| &record.settings))?;
+    names::check(&settings.names, &ca::policy(&settings.ca))?;
+    lineage.check(&settings, &options)?;
+    if let Some(record) = &lineage.record
+        && !options.force
+        && lineage.is_right(&settings, context.now())
+    {
+        return keep(context, &store, record, &settings);
+    }
+    let record = store.create_certificate(&lineage.name, &settings, context.now())?;
+    let changes = record.settings.changes(&settings);
+    tell_changes(context, &changes);
+    let issuance = Issuance {
+        context,
+        store: &store,
+        record: &record,
+        settings: &settings,
+        registration: &options.registration,
+    };
+    let obtained = match issuance.run() {
+        Ok(obtained) => obtained,
+        Err(error) => {
+            return Ok(report::failure(&context.output, &context.invocation, Some(&record.name), &error));
+        }
+    };
+    finish(context, &store, &record, &settings, obtained, &changes)
+}
+
+fn dry_run(context: &Context, options: &IssueOptions) -> Result<Status, Error> {
+    let remembered = match Store::open_existing(&context.settings.dir) {
+        Ok(store) => Lineage::find(&store, options)?.record,
+        Err(acme_store::Error::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let settings = options.merge(remembered.as_ref().map(|record| &record.settings))?;
+    names::check(&settings.names, &ca::policy(&settings.ca))?;
+    issuance::dry_run(context, &settings, &options.registration)?;
+    context.output.result("the dry run succeeded; nothing was kept");
+    context.output.event("dry_run", json!({"outcome": "succeeded", "names": words(&settings.names)}));
+    Ok(Status::Done)
+}
+
+/// Leaves a certificate as it is; its other settings may change.
+fn keep(
+    context: &Context,
+    store: &Store,
+    record: &CertificateRecord,
+    settings: &Settings,
+) -> Result<Status, Error> {
+    let mut settings = settings.clone();
+    settings.names.clone_from(&record.settings.names);
+    let changes = store.update_settings(&record.name, &settings)?;
+    tell_changes(context, &changes);
+    let due = record.due.map(|due| moment::for_people(due, context.now())).unwrap_or_default();
+    context.output.progress(format_args!("{}: kept; it is right, and due {due}", record.name));
+    print_paths(context, store, record);
+    let due = record.due.map(moment::for_programs);
+    context.output.event(
+        "certificate",
+        json!({
+            "certificate": record.name,
+            "outcome": "kept",
+            "names": words(&settings.names),
+            "due": due,
+            "directory": store.current_directory(&record.name),
+            "changes": changed(&changes),
+        }),
+    );
+    tell_renewer(context);
+    Ok(Status::Done)
+}
+
+fn finish(
+    context: &Context,
+    store: &Store,
+    record: &CertificateRecord,
+    settings: &Settings,
+    obtained: Obtained,
+    changes: &[Change],
+) -> Result<Status, Error> {
+    tell_obtained(context, store, record, settings, &obtained, changes);
+    if let Some(error) = obtained.unwritten {
+        report::failure(&context.output, &context.invocation, Some(&record.name), &error);
+        return Ok(Status::Failed);
+    }
+    print_paths(context, store, record);
+    let status = hooks::run_pending(context, store, Some(std::slice::from_ref(&record.name)))?;
+    tell_renewer(context);
+    Ok(status)
+}
+
+/// Tells what was obtained, on standard error and as JSON.
+pub(crate) fn tell_obtained(
+    context: &Context,
+    store: &Store,
+    record: &CertificateRecord,
+    settings: &Settings,
+    obtained: &Obtained,
+    changes: &[Change],
+) {
+    let (now, generation) = (context.now(), &obtained.generation);
+    context.output.progress(format_args!(
+        "{}: issued by {}, valid until {}, due {}",
+        record.name,
+        ca::title(&settings.ca),
+        moment::for_people(generation.not_after, now),
+        moment::for_people(obtained.due, now),
+    ));
+    context.output.event(
+        "certificate",
+        json!({
+            "certificate": record.name,
+            "outcome": "issued",
+            "names": words(&generation.names),
+            "ca": settings.ca.name.as_ref().unwrap_or(&settings.ca.directory_url),
+            "generation": generation.generation,
+            "serial": generation.serial,
+            "issuer": generation.issuer,
+            "not_before": moment::for_programs(generation.not_before),
+            "not_after": moment::for_programs(generation.not_after),
+            "due": moment::for_programs(obtained.due),
+            "directory": store.current_directory(&record.name),
+            "changes": changed(changes),
+        }),
+    );
+}
+
+fn print_paths(context: &Context, store: &Store, record: &CertificateRecord) {
+    let directory = store.current_directory(&record.name);
+    for file in ["fullchain.pem", "privkey.pem"] {
+        context.output.result(directory.join(file).display());
+    }
+}
+
+fn tell_changes(context: &Context, changes: &[Change]) {
+    for change in changes.iter().filter(|change| change.field != "ca.root_pem") {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let (before, after) = (text(&change.before), text(&change.after));
+        context.output.progress(format_args!("changed: {} from {before} to {after}", change.field));
+    }
+}
+
+fn changed(changes: &[Change]) -> Vec<serde_json::Value> {
+    let change =
+        |change: &Change| json!({"setting": change.field, "before": change.before, "after": change.after});
+    changes.iter().map(change).collect()
+}
+
+fn words(names: &[Identifier]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// Says what will renew, or that nothing will.
+fn tell_renewer(context: &Context) {
+    let renewer = Renewer::find();
+    let word = match &renewer {
+        Some(Renewer::Cron(_)) => Some("cron"),
+        Some(Renewer::Timer) => Some("systemd"),
+        Some(Renewer::TimerDisabled) | None => None,
+    };
+    context.output.event("renewer", json!({"renewed_by": word}));
+    match renewer {
+        Some(Renewer::Timer) => context.output.progress(format_args!("{} will renew it", timer::UNIT)),
+        Some(Renewer::Cron(path)) => {
+            context.output.progress(format_args!("{} will renew it", path.display()))
+        }
+        Some(Renewer::TimerDisabled) => {
+            context.output.warn(format_args!("nothing will renew it: {} is not enabled", timer::UNIT));
+            context.output.progress(format_args!("  next: systemctl enable --now {}", timer::UNIT));
+        }
+        None => {
+            context.output.warn("nothing will renew it");
+            let dir = context.settings.dir_is_given.then(|| {
+                let dir = context.settings.dir.display().to_string();
+                format!(" --dir {}", invocation::quoted(&dir))
+            });
+            let dir = dir.unwrap_or_default();
+            context.output.progress(format_args!("  next: put this line into your crontab (crontab -e):"));
+            context
+                .output
+                .progress(format_args!("      17 4,16 * * * {} renew --quiet{dir}", invocation::program()));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! `renew`: renew what is due, with the settings it was made with.
+
+use std::time::Duration;
+
+use acme_store::{CertificateName, CertificateRecord, Store};
+use serde_json::json;
+
+use super::issue;
+use crate::args::RenewArgs;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Status;
+use crate::hooks;
+use crate::issuance::Issuance;
+use crate::moment;
+use crate::report;
+use crate::schedule;
+use crate::settings::{Registration, SettingError};
+use crate::sweep;
+
+pub(crate) fn run(context: &Context, args: RenewArgs) -> Result<Status, Error> {
+    let store = match context.existing_store() {
+        Err(Error::Store(error))
+            if matches!(*error, acme_store::Error::Missing { .. }) && !context.settings.dir_is_given =>
+        {
+            context.output.progress(format_args!("nothing to renew: {error}"));
+            return Ok(Status::Done);
+        }
+        store => store?,
+    };
+    sweep::sweep(context, &store)?;
+    let run = Run { context, store: &store, force: args.force };
+    let names: Vec<String> = args.certificates.into_iter().chain(args.more_certificates).collect();
+    let due = if names.is_empty() { run.due()? } else { run.named(names)? };
+    if !due.is_empty() {
+        wait(context, args.max_wait)?;
+    }
+    let mut tally = Tally::default();
+    for record in &due {
+        context.signals.check()?;
+        tally.add(run.renew(&record.name)?);
+    }
+    if due.is_empty() {
+        context.output.progress("nothing is due");
+    }
+    let hooks = hooks::run_pending(context, &store, None)?;
+    let status = tally.status(hooks);
+    context.output.event(
+        "run",
+        json!({
+            "outcome": if status == Status::Done { "done" } else { "failed" },
+            "renewed": tally.succeeded,
+            "failed": tally.failed + tally.temporary,
+            "exit": status.code(),
+        }),
+    );
+    Ok(status)
+}
+
+struct Run<'a> {
+    context: &'a Context,
+    store: &'a Store,
+    force: bool,
+}
+
+/// What became of one certificate.
+enum Renewed {
+    Succeeded,
+    Skipped,
+    Failed,
+    Temporary,
+}
+
+impl Run<'_> {
+    /// All that are due, or all.
+    fn due(&self) -> Result<Vec<CertificateRecord>, Error> {
+        let now = self.context.now();
+        let listing =
+            if self.force { self.store.certificates()? } else { self.store.due_certificates(now)? };
+        for error in &listing.damaged {
+            self.context.output.warn(error);
+        }
+        if !self.force {
+            self.tell_left_alone()?;
+        }
+        Ok(listing.records)
+    }
+
+    /// The ones that were named, those left out that are not due.
+    fn named(&self, names: Vec<String>) -> Result<Vec<CertificateRecord>, Error> {
+        let mut records = Vec::with_capacity(names.len());
+        for name in names {
+            let name = CertificateName::new(name).map_err(SettingError::from)?;
+            let missing = || acme_store::Error::NoSuchCertificate { name: name.clone() };
+            let record = self.store.certificate(&name)?.ok_or_else(missing)?;
+            if self.is_due(&record) {
+                records.push(record);
+            } else {
+                self.tell_kept(&record);
+            }
+        }
+        Ok(records)
+    }
+
+    fn renew(&self, name: &CertificateName) -> Result<Renewed, Error> {
+        let (output, invocation) = (&self.context.output, &self.context.invocation);
+        let _lock = match self.store.lock_certificate(name) {
+            Ok(lock) => lock,
+            Err(error) => {
+                report::failure(output, invocation, Some(name), &error.into());
+                return Ok(Renewed::Temporary);
+            }
+        };
+        // Another process may have renewed it while this one waited.
+        let Some(record) = self.store.certificate(name)? else { return Ok(Renewed::Skipped) };
+        if !self.is_due(&record) {
+            self.tell_kept(&record);
+            return Ok(Renewed::Skipped);
+        }
+        let registration = Registration::default();
+        let issuance = Issuance {
+            context: self.context,
+            store: self.store,
+            record: &record,
+            settings: &record.settings,
+            registration: &registration,
+        };
+        match issuance.run() {
+            Ok(obtained) => {
+                issue::tell_obtained(self.context, self.store, &record, &record.settings, &obtained, &[]);
+                match obtained.unwritten {
+                    Some(error) => {
+                        report::failure(output, invocation, Some(name), &error);
+                        Ok(Renewed::Failed)
+                    }
+                    None => Ok(Renewed::Succeeded),
+                }
+            }
+            Err(Error::Interrupted) => Err(Error::Interrupted),
+            Err(error) => {
+                report::failure(output, invocation, Some(name), &error);
+                Ok(if error.is_temporary() && !self.is_late(&record) {
+                    Renewed::Temporary
+                } else {
+                    Renewed::Failed
+                })
+            }
+        }
+    }
+
+    fn is_due(&self, record: &CertificateRecord) -> bool {
+        let is_retired = record
+            .revocation
+            .is_some_and(|revocation| revocation.then == acme_store::AfterRevocation::Retire);
+        self.force || (!is_retired && record.due.is_none_or(|due| due <= self.context.now()))
+    }
+
+    fn is_late(&self, record: &CertificateRecord) -> bool {
+        let (Some(due), Some(current)) = (record.due, &record.current) else { return false };
+        schedule::is_late(due, current.not_after, self.context.now())
+    }
+
+    fn tell_kept(&self, record: &CertificateRecord) {
+        let due = record.due.map(|due| moment::for_people(due, self.context.now())).unwrap_or_default();
+        self.context.output.progress(format_args!("{}: kept; it is due {due}", record.name));
+        self.context.output.event(
+            "certificate",
+            json!({
+                "certificate": record.name,
+                "outcome": "kept",
+                "due": record.due.map(moment::for_programs),
+            }),
+        );
+    }
+
+    /// Names what is due and left alone for a while.
+    fn tell_left_alone(&self) -> Result<(), Error> {
+        let now = self.context.now();
+        for record in self.store.certificates()?.records {
+            let Some(next) = record.next_attempt_at.filter(|next| *next > now) else { continue };
+            if record.due.is_none_or(|due| due <= now) {
+                let next = moment::for_people(next, now);
+                self.context.output.progress(format_args!(
+                    "{}: due, and left alone until {next}; acmectl renew {0} tries now",
+                    record.name
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many came to what.
+#[derive(Default)]
+struct Tally {
+    succeeded: usize,
+    failed: usize,
+    temporary: usize,
+}
+
+impl Tally {
+    fn add(&mut self, renewed: Renewed) {
+        match renewed {
+            Renewed::Succeeded => self.succeeded += 1,
+            Renewed::Failed => self.failed += 1,
+            Renewed::Temporary => self.temporary += 1,
+            Renewed::Skipped => {}
+        }
+    }
+
+    fn status(&self, hooks: Status) -> Status {
+        match (self.succeeded, self.failed, self.temporary) {
+            (_, 0, 0) => hooks,
+            (1.., _, _) => Status::Partial,
+            (0, 0, _) => Status::Temporary,
+            (0, _, _) => Status::Failed,
+        }
+    }
+}
+
+/// Waits at random, so that not all the world's timers ask a CA in the same minute.
+fn wait(context: &Context, max: Option<u64>) -> Result<(), Error> {
+    let max = max.unwrap_or(if context.output.is_terminal() { 0 } else { MAX_WAIT_SECONDS });
+    let seconds = context.dice()?.u64(0..=max);
+    if seconds > 0 {
+        context.output.progress(format_args!("waiting {} at random", moment::span(seconds)));
+        context.signals.wait(Duration::from_secs(seconds))?;
+    }
+    Ok(())
+}
+
+const MAX_WAIT_SECONDS: u64 = 8 * 60;

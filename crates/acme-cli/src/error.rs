@@ -1,0 +1,223 @@
+//! What can go wrong: what happened, whose fault it is, and what to do next.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::advice::{self, Advice};
+use crate::ca::CaError;
+use crate::challenge::ChallengeError;
+use crate::dev_ca::DevCaError;
+use crate::exit::Status;
+use crate::hooks::HookError;
+use crate::invocation::Invocation;
+use crate::lineage::LineageError;
+use crate::names::NameError;
+use crate::settings::SettingError;
+
+/// A failure of a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Acme(Box<acme_lib::Error>),
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    #[error(transparent)]
+    Challenge(#[from] ChallengeError),
+    #[error(transparent)]
+    DevCa(#[from] DevCaError),
+    #[error("{} can't be used", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    #[error("interrupted")]
+    Interrupted,
+    #[error(transparent)]
+    Key(#[from] acme_keys::Error),
+    #[error(transparent)]
+    Lineage(#[from] LineageError),
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error("the system gave no random numbers")]
+    Random,
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error("signals can't be listened for")]
+    Signals(#[source] io::Error),
+    #[error(transparent)]
+    Store(Box<acme_store::Error>),
+}
+
+/// Whose fault something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The CA's.
+    Ca,
+    /// The network's between here and the CA.
+    Network,
+    /// This program's.
+    Us,
+    /// Of whoever runs this: the command line, this machine, its DNS.
+    You,
+}
+
+impl Fault {
+    /// The word in JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ca => "ca",
+            Self::Network => "network",
+            Self::Us => "us",
+            Self::You => "you",
+        }
+    }
+
+    /// The words for people.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::Ca => "the CA's",
+            Self::Network => "the network's",
+            Self::Us => "this program's; please report it",
+            Self::You => "on this side: the command, this machine, or the names' DNS",
+        }
+    }
+}
+
+impl Error {
+    /// Whose fault it is.
+    pub(crate) fn fault(&self) -> Fault {
+        match self {
+            Self::Acme(error) => error.as_acme().map_or_else(|| of_library(error), advice::fault),
+            Self::Ca(_)
+            | Self::Challenge(_)
+            | Self::File { .. }
+            | Self::Hook(_)
+            | Self::Interrupted
+            | Self::Lineage(_)
+            | Self::Name(_)
+            | Self::Random
+            | Self::Setting(_)
+            | Self::Signals(_)
+            | Self::Store(_) => Fault::You,
+            Self::DevCa(error) => error.fault(),
+            Self::Key(_) => Fault::Us,
+        }
+    }
+
+    /// What to do next.
+    pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
+        match self {
+            Self::Acme(error) => {
+                error.as_acme().map(|error| advice::for_acme(error, invocation)).unwrap_or_default()
+            }
+            Self::Ca(error) => error.advice(invocation),
+            Self::Challenge(error) => error.advice(invocation),
+            Self::DevCa(error) => error.advice(),
+            Self::File { path, .. } => vec![Advice::text(format!("check the path {}", path.display()))],
+            Self::Hook(error) => error.advice(),
+            Self::Interrupted => vec![Advice::text("run the same line again: it goes on where it was")],
+            Self::Key(_) | Self::Random | Self::Signals(_) => Vec::new(),
+            Self::Lineage(error) => error.advice(invocation),
+            Self::Name(error) => error.advice(invocation),
+            Self::Setting(error) => error.advice(invocation),
+            Self::Store(error) => of_store(error),
+        }
+    }
+
+    /// Tells whether the same may succeed later without anybody's help.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Acme(error) => error.is_temporary(),
+            Self::DevCa(error) => error.is_temporary(),
+            Self::Store(error) => error.is_temporary(),
+            Self::Interrupted => true,
+            Self::Ca(_)
+            | Self::Challenge(_)
+            | Self::File { .. }
+            | Self::Hook(_)
+            | Self::Key(_)
+            | Self::Lineage(_)
+            | Self::Name(_)
+            | Self::Random
+            | Self::Setting(_)
+            | Self::Signals(_) => false,
+        }
+    }
+
+    /// What the run came to if this is how it ended.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Interrupted => Status::Interrupted,
+            _ if self.is_temporary() => Status::Temporary,
+            Self::Acme(error) => match error.as_acme() {
+                Some(acme_proto::Error::Misuse(_)) => Status::Usage,
+                Some(_) | None => Status::Failed,
+            },
+            Self::Store(error) => of_stored(error),
+            Self::DevCa(_) | Self::Key(_) | Self::Random | Self::Signals(_) => Status::Failed,
+            Self::Ca(_)
+            | Self::Challenge(_)
+            | Self::File { .. }
+            | Self::Hook(_)
+            | Self::Lineage(_)
+            | Self::Name(_)
+            | Self::Setting(_) => Status::Usage,
+        }
+    }
+
+    /// The CA's refusal, where that is the error.
+    pub(crate) fn refusal(&self) -> Option<&acme_proto::Refusal> {
+        match self {
+            Self::Acme(error) => error.as_acme().and_then(acme_proto::Error::refusal),
+            _ => None,
+        }
+    }
+}
+
+impl From<acme_lib::Error> for Error {
+    fn from(error: acme_lib::Error) -> Self {
+        match error.as_acme() {
+            Some(acme_proto::Error::Cancelled) => Self::Interrupted,
+            Some(_) | None => Self::Acme(Box::new(error)),
+        }
+    }
+}
+
+impl From<acme_store::Error> for Error {
+    fn from(error: acme_store::Error) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+fn of_library(error: &acme_lib::Error) -> Fault {
+    if matches!(error, acme_lib::Error::Http(_)) { Fault::You } else { Fault::Us }
+}
+
+fn of_store(error: &acme_store::Error) -> Vec<Advice> {
+    let own = match error {
+        acme_store::Error::Missing { .. } => {
+            Some("name the directory with --dir, or obtain a certificate first")
+        }
+        acme_store::Error::NoSuchCertificate { .. } => Some("check the name"),
+        _ => None,
+    };
+    own.map(str::to_owned).or_else(|| error.advice()).map(Advice::Text).into_iter().collect()
+}
+
+fn of_stored(error: &acme_store::Error) -> Status {
+    match error {
+        acme_store::Error::Denied { .. }
+        | acme_store::Error::ForeignDirectory { .. }
+        | acme_store::Error::Missing { .. }
+        | acme_store::Error::NewerVersion { .. }
+        | acme_store::Error::NoSuchAccount { .. }
+        | acme_store::Error::NoSuchCertificate { .. }
+        | acme_store::Error::NotADatabase { .. }
+        | acme_store::Error::NotAStore { .. }
+        | acme_store::Error::Obstructed { .. } => Status::Usage,
+        _ => Status::Failed,
+    }
+}

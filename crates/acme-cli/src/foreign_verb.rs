@@ -1,0 +1,25 @@
+//! What other clients call things.
+
+/// Our command for a verb of certbot or lego that is not one of ours.
+pub(crate) fn ours(verb: &str) -> Option<&'static str> {
+    VERBS.iter().find(|(foreign, _)| *foreign == verb).map(|(_, ours)| *ours)
+}
+
+const VERBS: [(&str, &str); 16] = [
+    ("certificates", "list"),
+    ("certonly", "issue DOMAIN..."),
+    ("cron", "renew"),
+    ("enhance", "issue DOMAIN..."),
+    ("install", "issue DOMAIN... --deploy-hook CMD"),
+    ("obtain", "issue DOMAIN..."),
+    ("order", "issue DOMAIN..."),
+    ("reconfigure", "issue DOMAIN..."),
+    ("register", "account register"),
+    ("remove", "delete CERT"),
+    ("run", "issue DOMAIN..."),
+    ("show_account", "account show"),
+    ("status", "list"),
+    ("sync", "renew"),
+    ("unregister", "account deactivate"),
+    ("update_account", "account update"),
+];

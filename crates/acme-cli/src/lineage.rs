@@ -1,0 +1,134 @@
+//! Which certificate is meant, and whether it may become what is asked for.
+
+use acme_proto::Identifier;
+use acme_store::{CertificateName, CertificateRecord, Settings, Store, Timestamp};
+
+use crate::advice::Advice;
+use crate::ca::{self, Kind};
+use crate::error::Error;
+use crate::invocation::Invocation;
+use crate::settings::{IssueOptions, SettingError};
+
+/// The certificate that is meant.
+pub(crate) struct Lineage {
+    pub(crate) name: CertificateName,
+    /// What there is of it.
+    pub(crate) record: Option<CertificateRecord>,
+}
+
+/// Why a certificate may not become what is asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LineageError {
+    #[error("the certificate {certificate} would lose {}", listed(lost))]
+    NamesLost { certificate: CertificateName, lost: Vec<Identifier>, kept: Vec<Identifier> },
+    #[error(
+        "the certificate {certificate} is of {from}, and would be replaced by one of {to}, which nobody trusts"
+    )]
+    Production { certificate: CertificateName, from: String, to: String },
+}
+
+impl LineageError {
+    pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
+        match self {
+            Self::NamesLost { certificate, lost, kept } => {
+                let lost = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                let mut advice = vec![
+                    Advice::text("keep them:"),
+                    Advice::paste(invocation.with(&lost)),
+                    Advice::text("let them go:"),
+                    Advice::paste(invocation.with("--drop")),
+                ];
+                if !invocation.names_certificate() {
+                    let second = kept.last().map_or_else(|| "NAME".to_owned(), |name| format!("{name}-2"));
+                    let second = if second == certificate.as_str() { format!("{second}-2") } else { second };
+                    advice.push(Advice::text("obtain a second certificate beside it:"));
+                    advice.push(Advice::paste(
+                        invocation.with(&format!("--name {}", second.replace('*', "_"))),
+                    ));
+                }
+                advice
+            }
+            Self::Production { certificate, .. } => vec![
+                Advice::text("give the certificate for tests a name of its own:"),
+                Advice::paste(invocation.with(&format!("--name {certificate}-test"))),
+                Advice::text("if it is not in use, replace it:"),
+                Advice::paste(invocation.with("--force")),
+            ],
+        }
+    }
+}
+
+impl Lineage {
+    /// Finds the certificate: by the name that was given, else the one with the same names, else the
+    /// one that is called as the first name.
+    pub(crate) fn find(store: &Store, options: &IssueOptions) -> Result<Self, Error> {
+        let wanted: Vec<&Identifier> = options.names.iter().map(|name| &name.identifier).collect();
+        let name = match (&options.name, wanted.first()) {
+            (Some(name), _) => name.clone(),
+            (None, Some(first)) => match with_names(store, &wanted)? {
+                Some(name) => name,
+                None => CertificateName::from_identifier(first).map_err(SettingError::from)?,
+            },
+            (None, None) => return Err(crate::names::NameError::Absent.into()),
+        };
+        let record = store.certificate(&name)?;
+        Ok(Self { name, record })
+    }
+
+    /// Refuses to take away what somebody may rely on.
+    pub(crate) fn check(&self, settings: &Settings, options: &IssueOptions) -> Result<(), LineageError> {
+        let Some(record) = &self.record else { return Ok(()) };
+        // What was never obtained is relied on by nobody.
+        let Some(current) = &record.current else { return Ok(()) };
+        let is_lost = |name: &&Identifier| !settings.names.contains(name);
+        let lost: Vec<Identifier> = current.names.iter().filter(is_lost).cloned().collect();
+        if !lost.is_empty() && !options.drop_names {
+            let kept = settings.names.clone();
+            return Err(LineageError::NamesLost { certificate: self.name.clone(), lost, kept });
+        }
+        let (from, to) = (&record.settings.ca, &settings.ca);
+        if ca::kind(from) == Kind::Production && ca::kind(to) != Kind::Production && !options.force {
+            return Err(LineageError::Production {
+                certificate: self.name.clone(),
+                from: ca::title(from),
+                to: ca::title(to),
+            });
+        }
+        Ok(())
+    }
+
+    /// Tells whether what there is is what is asked for, and not due.
+    pub(crate) fn is_right(&self, settings: &Settings, now: Timestamp) -> bool {
+        let Some(record) = &self.record else { return false };
+        let Some(current) = &record.current else { return false };
+        let is_due = record.due.is_none_or(|due| due <= now);
+        let old = &record.settings;
+        !is_due
+            && record.revocation.is_none()
+            && same_names(&current.names, &settings.names)
+            && old.ca.directory_url == settings.ca.directory_url
+            && key_type(old) == key_type(settings)
+            && old.profile == settings.profile
+            && old.csr == settings.csr
+    }
+}
+
+/// The certificate that has exactly these names.
+fn with_names(store: &Store, wanted: &[&Identifier]) -> Result<Option<CertificateName>, Error> {
+    let wanted: Vec<Identifier> = wanted.iter().map(|name| (*name).clone()).collect();
+    let listing = store.certificates()?;
+    let found = listing.records.into_iter().find(|record| same_names(&record.settings.names, &wanted));
+    Ok(found.map(|record| record.name))
+}
+
+fn same_names(one: &[Identifier], other: &[Identifier]) -> bool {
+    one.len() == other.len() && one.iter().all(|name| other.contains(name))
+}
+
+fn key_type(settings: &Settings) -> Option<&str> {
+    settings.key_type.as_deref().filter(|text| *text != acme_keys::KeyType::default().as_str())
+}
+
+fn listed(names: &[Identifier]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

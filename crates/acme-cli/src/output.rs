@@ -1,0 +1,104 @@
+//! What people and programs get to see.
+//!
+//! Standard output has what was asked for, as text or as JSON Lines; standard error has progress,
+//! warnings and errors.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anstream::AutoStream;
+use serde_json::Value;
+
+/// The two streams. Clones write to the same ones.
+#[derive(Clone)]
+pub(crate) struct Output {
+    is_json: bool,
+    is_quiet: bool,
+    is_terminal: bool,
+    streams: Arc<Mutex<Streams>>,
+}
+
+struct Streams {
+    out: AutoStream<io::Stdout>,
+    err: AutoStream<io::Stderr>,
+}
+
+impl Output {
+    pub(crate) fn new(is_json: bool, is_quiet: bool) -> Self {
+        Self {
+            is_json,
+            is_quiet,
+            is_terminal: io::stderr().is_terminal(),
+            streams: Arc::new(Mutex::new(Streams {
+                out: AutoStream::auto(io::stdout()),
+                err: AutoStream::auto(io::stderr()),
+            })),
+        }
+    }
+
+    /// Tells whether somebody watches.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Prints a line of what was asked for; not with `--json`, nor with `--quiet`.
+    pub(crate) fn result(&self, line: impl fmt::Display) {
+        if !self.is_json && !self.is_quiet {
+            self.write_out(format_args!("{line}"));
+        }
+    }
+
+    /// Prints a line of JSON; only with `--json`. `members` is an object; `v` and `type` are added.
+    pub(crate) fn event(&self, kind: &str, members: Value) {
+        if !self.is_json {
+            return;
+        }
+        let members = members.to_string();
+        let rest = members.strip_prefix('{').unwrap_or("}");
+        let comma = if rest == "}" { "" } else { "," };
+        self.write_out(format_args!("{{\"v\":{VERSION},\"type\":{}{comma}{rest}", Value::from(kind)));
+    }
+
+    /// Tells how far it is; not with `--quiet`.
+    pub(crate) fn progress(&self, line: impl fmt::Display) {
+        if !self.is_quiet {
+            self.write_err(format_args!("{line}"));
+        }
+    }
+
+    /// Tells something that should not be overlooked; not with `--quiet`.
+    pub(crate) fn warn(&self, text: impl fmt::Display) {
+        if !self.is_quiet {
+            self.write_err(format_args!("{YELLOW}warning:{RESET} {text}"));
+        }
+    }
+
+    /// Tells a failure.
+    pub(crate) fn error(&self, text: impl fmt::Display) {
+        self.write_err(format_args!("{RED}error:{RESET} {text}"));
+    }
+
+    /// Adds a line to an error.
+    pub(crate) fn error_line(&self, line: impl fmt::Display) {
+        self.write_err(format_args!("{line}"));
+    }
+
+    // A reader that has gone away is no reason to stop obtaining a certificate.
+    fn write_out(&self, line: fmt::Arguments<'_>) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(streams.out, "{line}");
+    }
+
+    fn write_err(&self, line: fmt::Arguments<'_>) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(streams.err, "{line}");
+    }
+}
+
+/// The version of the JSON.
+const VERSION: u32 = 1;
+
+const RED: &str = "\u{1b}[1;31m";
+const YELLOW: &str = "\u{1b}[1;33m";
+const RESET: &str = "\u{1b}[0m";

@@ -1,0 +1,210 @@
+//! What the arguments come to.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use acme_keys::{KeyType, UnknownKeyType};
+use acme_store::{CaSettings, CertificateName, ChallengeMethod, InvalidName, Settings};
+
+use crate::advice::Advice;
+use crate::args::{GlobalArgs, IssueArgs};
+use crate::ca;
+use crate::error::Error;
+use crate::hooks;
+use crate::invocation::Invocation;
+use crate::names::{self, Name};
+
+/// What holds for every command.
+#[derive(Clone, Debug)]
+pub(crate) struct Global {
+    /// The directory of the store.
+    pub(crate) dir: PathBuf,
+    /// Whether somebody named it.
+    pub(crate) dir_is_given: bool,
+    pub(crate) hook_time_limit: Duration,
+    /// Where port 80 of all names leads to.
+    pub(crate) http_reach: Option<std::net::SocketAddr>,
+}
+
+/// A setting that can't be right.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingError {
+    #[error(transparent)]
+    CertificateName(#[from] InvalidName),
+    #[error("'{text}' is no e-mail address")]
+    Email { text: String },
+    #[error(transparent)]
+    KeyType(#[from] UnknownKeyType),
+    #[error("there is no place to keep anything: neither HOME nor XDG_STATE_HOME is set")]
+    NoHome,
+    #[error("--{option} is empty")]
+    Empty { option: &'static str },
+}
+
+impl SettingError {
+    pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
+        match self {
+            Self::CertificateName(_) => vec![Advice::text("choose another --name")],
+            Self::Email { .. } => {
+                vec![Advice::text("give one address as in admin@example.com, without mailto:, or none")]
+            }
+            Self::KeyType(_) => vec![Advice::text("choose one of these with --key-type")],
+            Self::NoHome => {
+                vec![Advice::text("name a directory:"), Advice::paste(invocation.with("--dir DIR"))]
+            }
+            Self::Empty { .. } => vec![Advice::text("check the variable that it came from")],
+        }
+    }
+}
+
+impl Global {
+    pub(crate) fn resolve(args: GlobalArgs) -> Result<Self, Error> {
+        let dir_is_given = args.dir.is_some();
+        let dir = match args.dir {
+            Some(dir) if dir.as_os_str().is_empty() => {
+                return Err(SettingError::Empty { option: "dir" }.into());
+            }
+            Some(dir) => dir,
+            None => default_dir()?,
+        };
+        Ok(Self {
+            dir: absolute(&dir)?,
+            dir_is_given,
+            hook_time_limit: Duration::from_secs(args.hook_timeout),
+            http_reach: args.http_reach,
+        })
+    }
+}
+
+/// What `issue` is asked to do; what is `None` stays as it is remembered.
+#[derive(Debug)]
+pub(crate) struct IssueOptions {
+    pub(crate) names: Vec<Name>,
+    pub(crate) name: Option<CertificateName>,
+    pub(crate) ca: Option<CaSettings>,
+    pub(crate) ca_root: Option<(PathBuf, String)>,
+    pub(crate) account: Option<String>,
+    pub(crate) challenge: Option<ChallengeMethod>,
+    pub(crate) key_type: Option<KeyType>,
+    pub(crate) deploy_hook: Option<String>,
+    pub(crate) reload: Option<String>,
+    pub(crate) registration: Registration,
+    pub(crate) drop_names: bool,
+    pub(crate) force: bool,
+    pub(crate) dry_run: bool,
+}
+
+/// What an account is registered with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registration {
+    pub(crate) agree: bool,
+    pub(crate) contact: Option<Vec<String>>,
+}
+
+impl IssueOptions {
+    pub(crate) fn resolve(args: IssueArgs) -> Result<Self, Error> {
+        let texts: Vec<String> = args.domains.into_iter().chain(args.more_domains).collect();
+        let staging = args.staging.then(|| "letsencrypt-staging".to_owned());
+        let ca_root = args.ca_root.map(|path| {
+            let path = absolute(&path)?;
+            ca::read_root(&path).map(|pem| (path, pem))
+        });
+        let http = args.http.then(ChallengeMethod::default);
+        let listen =
+            (!args.http_listen.is_empty()).then_some(ChallengeMethod::Http { listen: args.http_listen });
+        let webroot = args.webroot.map(|dir| absolute(&dir).map(|dir| ChallengeMethod::Webroot { dir }));
+        let options = Self {
+            names: names::parse_all(&texts)?,
+            name: args.name.map(CertificateName::new).transpose().map_err(SettingError::from)?,
+            ca: staging.or(args.ca).as_deref().map(ca::parse).transpose()?,
+            ca_root: ca_root.transpose()?,
+            account: args.account,
+            challenge: webroot.transpose()?.or(listen).or(http),
+            key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
+            deploy_hook: args.deploy_hook,
+            reload: args.reload,
+            registration: Registration {
+                agree: args.agree_tos,
+                contact: args.email.map(|email| contact(&email)).transpose()?,
+            },
+            drop_names: args.drop_names,
+            force: args.force,
+            dry_run: args.dry_run,
+        };
+        for hook in [&options.deploy_hook, &options.reload].into_iter().flatten() {
+            hooks::check(hook)?;
+        }
+        Ok(options)
+    }
+
+    /// The settings of the certificate: what was given, on top of what is remembered.
+    pub(crate) fn merge(&self, remembered: Option<&Settings>) -> Result<Settings, Error> {
+        let identifiers = self.names.iter().map(|name| name.identifier.clone()).collect();
+        let mut settings = match remembered {
+            Some(remembered) => remembered.clone(),
+            None => Settings::new(Vec::new(), ca::parse(ca::DEFAULT)?),
+        };
+        settings.names = identifiers;
+        if let Some(ca) = &self.ca
+            && settings.ca.directory_url != ca.directory_url
+        {
+            settings.ca = ca.clone();
+        }
+        if let Some((path, pem)) = &self.ca_root {
+            settings.ca.root_file = Some(path.clone());
+            settings.ca.root_pem = Some(pem.clone());
+        }
+        if let Some(account) = &self.account {
+            settings.account.clone_from(account);
+        }
+        if let Some(challenge) = &self.challenge {
+            settings.challenge = challenge.clone();
+        }
+        if let Some(key_type) = self.key_type {
+            settings.key_type = Some(key_type.to_string());
+        }
+        for (given, member) in
+            [(&self.deploy_hook, &mut settings.deploy_hook), (&self.reload, &mut settings.reload)]
+        {
+            if let Some(command) = given {
+                *member = Some(command.clone()).filter(|command| !command.trim().is_empty());
+            }
+        }
+        ca::check(&settings.ca)?;
+        Ok(settings)
+    }
+}
+
+/// The key type of some settings.
+pub(crate) fn key_type(settings: &Settings) -> Result<KeyType, Error> {
+    match &settings.key_type {
+        Some(text) => Ok(text.parse().map_err(SettingError::from)?),
+        None => Ok(KeyType::default()),
+    }
+}
+
+/// A path that does not depend on where the next process starts.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::File { path: path.to_path_buf(), source })
+}
+
+fn contact(email: &str) -> Result<Vec<String>, SettingError> {
+    let wrong = || SettingError::Email { text: email.to_owned() };
+    let (local, domain) = email.split_once('@').ok_or_else(wrong)?;
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;:?@<>".contains(c);
+    if local.is_empty() || domain.is_empty() || local.contains(is_odd) || domain.contains(is_odd) {
+        return Err(wrong());
+    }
+    Ok(vec![format!("mailto:{email}")])
+}
+
+fn default_dir() -> Result<PathBuf, SettingError> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/acmectl"));
+    }
+    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    variable("XDG_STATE_HOME")
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state")))
+        .map(|state| state.join("acmectl"))
+        .ok_or(SettingError::NoHome)
+}

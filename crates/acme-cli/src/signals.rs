@@ -1,0 +1,62 @@
+//! Ctrl-C and SIGTERM: the first one ends what is under way in good order, the second one at once.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use acme_lib::Interrupt;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals as Arrivals;
+use signal_hook::low_level;
+
+use crate::error::Error;
+use crate::exit::Status;
+
+/// Whether the end was asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signals {
+    interrupt: Interrupt,
+    asked: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Signals {
+    /// Begins to listen for signals.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let signals = Self::default();
+        let mut arrivals = Arrivals::new([SIGINT, SIGTERM])?;
+        let listener = signals.clone();
+        thread::Builder::new().name("acmectl-signals".into()).spawn(move || {
+            for (count, _) in arrivals.forever().enumerate() {
+                if count > 0 {
+                    low_level::exit(i32::from(Status::Interrupted.code()));
+                }
+                listener.trigger();
+            }
+        })?;
+        Ok(signals)
+    }
+
+    /// What an issuance is ended by.
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Fails if the end was asked for.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.interrupt.is_triggered() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Lets time pass; fails as soon as the end is asked for.
+    pub(crate) fn wait(&self, time: Duration) -> Result<(), Error> {
+        let asked = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.asked.1.wait_timeout_while(asked, time, |asked| !*asked));
+        self.check()
+    }
+
+    fn trigger(&self) {
+        self.interrupt.trigger();
+        *self.asked.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.asked.1.notify_all();
+    }
+}

@@ -1,0 +1,41 @@
+//! Taking away the challenge responses that processes left in place which are gone.
+
+use acme_proto::Solver as _;
+use acme_solver::Webroot;
+use acme_store::{ChallengeMethod, Store};
+
+use crate::context::Context;
+use crate::error::Error;
+
+/// Takes away what is in place and belongs to nobody any more. What can't be is left for the next
+/// time.
+pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
+    for presented in store.presented()? {
+        // Whoever holds the lock is about to use it.
+        let Ok(_lock) = store.lock_certificate(&presented.certificate) else { continue };
+        let challenge = std::slice::from_ref(&presented.challenge);
+        let is_gone = match &presented.method {
+            ChallengeMethod::Webroot { dir } => {
+                let results = Webroot::new(dir.clone()).map(|mut webroot| webroot.withdraw(challenge));
+                match results {
+                    Ok(results) => results.iter().all(Result::is_ok),
+                    // Without the directory there is no response either.
+                    Err(error) => matches!(error, acme_solver::WebrootError::Missing { .. }),
+                }
+            }
+            // A listener's responses end with its process.
+            _ => true,
+        };
+        let identifier = &presented.challenge.identifier;
+        if is_gone {
+            store.challenges_withdrawn(&presented.certificate, challenge)?;
+            tracing::info!(%identifier, "a challenge response that was left in place was taken away");
+        } else {
+            let certificate = &presented.certificate;
+            context.output.warn(format_args!(
+                "the challenge response for {identifier} ({certificate}) that an earlier run left can't be taken away"
+            ));
+        }
+    }
+    Ok(())
+}
