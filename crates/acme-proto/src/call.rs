@@ -509,6 +509,8 @@ impl<T> Call<T> {
             if let Some(output) = self.take(cx.session, outcome, cx.now)? {
                 return Ok(Progress::Ready(output));
             }
+        } else {
+            cx.take_nothing()?;
         }
         Ok(Progress::Pending(match self.next(cx.session, cx.now)? {
             Next::Send(exchange) => Step::Exchange(vec![*exchange]),

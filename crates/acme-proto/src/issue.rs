@@ -157,6 +157,7 @@ impl Issue {
         loop {
             match &mut self.state {
                 State::Start => {
+                    cx.take_nothing()?;
                     self.state = self.start(cx)?;
                     if matches!(self.state, State::SaveIntent) {
                         return Ok(Progress::Pending(Step::Save(self.checkpoint.clone())));
@@ -383,10 +384,15 @@ impl Issue {
         Issued { chain, order_url: self.checkpoint.order_url.clone().unwrap_or_default(), left_in_place }
     }
 
+    /// Nothing was changed, and there is nothing to take away.
+    fn has_not_begun(&self) -> bool {
+        matches!(self.state, State::Start) && self.checkpoint.presented.is_empty()
+    }
+
     /// Ends early, from any state; what is in place is taken away first, once. A certificate that
     /// is there already is handed out all the same.
     fn cancel(&mut self) -> Result<(), Error> {
-        if matches!(self.state, State::Start) && self.checkpoint.presented.is_empty() {
+        if self.has_not_begun() {
             return Err(Error::Cancelled);
         }
         let State::End(end) = &mut self.state else {
@@ -422,6 +428,7 @@ impl Flow for Issue {
             match self.advance(&mut cx) {
                 Ok(Progress::Pending(step)) => return Ok(step.relay()),
                 Ok(Progress::Ready(chain)) => self.end(Ok(chain)),
+                Err(error) if self.has_not_begun() => return Err(error),
                 Err(error) => self.end(Err(error)),
             }
         }

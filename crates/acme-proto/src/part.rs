@@ -77,6 +77,11 @@ impl<'a> Cx<'a> {
         Self { session, now, input: None }
     }
 
+    /// For a part that begins: the input of the moment is `Start`, or was for the part before it.
+    pub(crate) fn take_nothing(&mut self) -> Result<(), Error> {
+        if self.input.take().is_some() { Err(Misuse::Input.into()) } else { Ok(()) }
+    }
+
     pub(crate) fn take_elapsed(&mut self) -> Result<(), Error> {
         match self.input.take() {
             Some(Input::Elapsed) => Ok(()),

@@ -13,6 +13,7 @@ mod proto {
     mod crash;
     mod directory;
     mod lost;
+    mod misuse;
     mod nonces;
     mod orders;
     mod polling;
