@@ -1,4 +1,14 @@
 //! The library against the test CA.
 
+#[path = "lib/counts.rs"]
+mod counts;
+#[path = "lib/hostile.rs"]
+mod hostile;
+#[path = "lib/in_process.rs"]
+mod in_process;
 #[path = "lib/issue.rs"]
 mod issue;
+#[path = "lib/steps.rs"]
+mod steps;
+#[path = "lib/world.rs"]
+mod world;
