@@ -114,7 +114,8 @@ impl FromStr for Identifier {
         if text.is_empty() {
             return Err(IdentifierError::Empty);
         }
-        if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        if let Ok(address) = bare.parse::<IpAddr>() {
             return Ok(Self::Ip(address));
         }
         if !text.is_ascii() {

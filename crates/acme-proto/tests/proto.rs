@@ -12,6 +12,7 @@ mod proto {
     mod counts;
     mod crash;
     mod directory;
+    mod identifiers;
     mod lost;
     mod misuse;
     mod nonces;
