@@ -18,6 +18,8 @@ mod proto {
     mod nonces;
     mod orders;
     mod polling;
+    mod problems;
+    mod receiver;
     mod requests;
     mod resume;
     mod retry_after;
