@@ -35,30 +35,45 @@ pub(crate) fn fault(error: &AcmeError) -> Fault {
             | Misuse::TooManyNames(_)
             | Misuse::Url(_) => Fault::You,
             Misuse::NotOffered(_) => Fault::Ca,
-            _ => Fault::Us,
+            Misuse::AccountKeyInCsr
+            | Misuse::Csr
+            | Misuse::CsrNames { .. }
+            | Misuse::Input
+            | Misuse::NoAccount
+            | _ => Fault::Us,
         },
         AcmeError::Problem(refusal) => of_refusal(refusal),
         AcmeError::Protocol(_) | AcmeError::Unfinished(_) => Fault::Ca,
         AcmeError::Transport { source, .. } => match source.kind {
             TransportErrorKind::Untrusted => Fault::You,
             TransportErrorKind::BodyTooLarge => Fault::Ca,
-            _ => Fault::Network,
+            TransportErrorKind::Connect
+            | TransportErrorKind::Io
+            | TransportErrorKind::Proxy
+            | TransportErrorKind::Resolve
+            | TransportErrorKind::Timeout
+            | TransportErrorKind::Tls
+            | _ => Fault::Network,
         },
-        _ => Fault::Us,
+        AcmeError::Sign(_) | _ => Fault::Us,
     }
 }
 
 fn of_refusal(refusal: &Refusal) -> Fault {
-    match refusal.problem.kind {
-        ProblemKind::BadNonce | ProblemKind::ServerInternal => Fault::Ca,
-        ProblemKind::BadCsr
-        | ProblemKind::BadPublicKey
-        | ProblemKind::BadSignatureAlgorithm
-        | ProblemKind::Malformed
-        | ProblemKind::OrderNotReady => Fault::Us,
-        _ if refusal.problem.status.is_some_and(|status| status >= 500) => Fault::Ca,
-        _ => Fault::You,
+    let kind = &refusal.problem.kind;
+    if is_trouble(refusal) || *kind == ProblemKind::BadNonce {
+        Fault::Ca
+    } else if OURS.contains(kind) {
+        Fault::Us
+    } else {
+        Fault::You
     }
+}
+
+/// Tells whether the CA itself is in trouble.
+fn is_trouble(refusal: &Refusal) -> bool {
+    refusal.problem.kind == ProblemKind::ServerInternal
+        || refusal.problem.status.is_some_and(|status| status >= 500)
 }
 
 /// What to do about a failure of the conversation with a CA.
@@ -85,53 +100,66 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
                 "check that the CA is up, and that this machine may connect to it; then try again"
             }
             TransportErrorKind::Resolve => "check the name in the URL and this machine's DNS; then try again",
-            _ => "try again later",
+            TransportErrorKind::BodyTooLarge
+            | TransportErrorKind::Io
+            | TransportErrorKind::Proxy
+            | TransportErrorKind::Timeout
+            | TransportErrorKind::Tls
+            | _ => "try again later",
         })],
         AcmeError::Unfinished(_) => {
             vec![Advice::text("run the same line again later: it goes on where it is")]
         }
-        _ => Vec::new(),
+        AcmeError::Cancelled | AcmeError::Misuse(_) | AcmeError::Sign(_) | AcmeError::Store(_) | _ => {
+            Vec::new()
+        }
     }
 }
 
 fn for_refusal(refusal: &Refusal) -> Vec<Advice> {
-    let text = match &refusal.problem.kind {
-        ProblemKind::Caa => {
-            "add a CAA record that allows this CA, or use a CA that the records allow".to_owned()
-        }
-        ProblemKind::RateLimited => {
-            "wait as the CA says; with --dry-run attempts do not count against its limits".to_owned()
-        }
-        ProblemKind::RejectedIdentifier | ProblemKind::UnsupportedIdentifier => {
-            "leave the name out, or use a CA that certifies it".to_owned()
-        }
-        ProblemKind::InvalidContact | ProblemKind::UnsupportedContact => {
-            "give another --email, or none".to_owned()
-        }
-        ProblemKind::ExternalAccountRequired => {
-            "external account binding is not supported yet; use another CA".to_owned()
-        }
-        ProblemKind::UserActionRequired => match &refusal.problem.instance {
-            Some(page) => format!("visit {page}, then try again"),
-            None => "do what the CA says, then try again".to_owned(),
-        },
-        ProblemKind::ServerInternal => "the CA is in trouble; try again later".to_owned(),
-        _ if refusal.problem.status.is_some_and(|status| status >= 500) => {
-            "the CA is in trouble; try again later".to_owned()
-        }
-        _ if refusal.challenge.is_some() || is_of_validation(&refusal.problem.kind) => format!(
-            "make http://{}/.well-known/acme-challenge/ reach this machine on port 80 from everywhere: \
-             DNS (A and AAAA), firewall, proxy",
-            refusal.identifier.as_ref().map_or_else(|| "NAME".to_owned(), ToString::to_string)
-        ),
-        _ => return Vec::new(),
-    };
-    vec![Advice::text(text)]
+    let kind = &refusal.problem.kind;
+    if is_trouble(refusal) {
+        return vec![Advice::text("the CA is in trouble; try again later")];
+    }
+    if let (ProblemKind::UserActionRequired, Some(page)) = (kind, &refusal.problem.instance) {
+        return vec![Advice::text(format!("visit {page}, then try again"))];
+    }
+    if let Some((_, text)) = BY_KIND.iter().find(|(known, _)| known == kind) {
+        return vec![Advice::text(*text)];
+    }
+    if refusal.challenge.is_none() && !OF_VALIDATION.contains(kind) {
+        return Vec::new();
+    }
+    let name = refusal.identifier.as_ref().map_or_else(|| "NAME".to_owned(), ToString::to_string);
+    vec![Advice::text(format!(
+        "make http://{name}/.well-known/acme-challenge/ reach this machine on port 80 from everywhere: \
+         DNS (A and AAAA), firewall, proxy"
+    ))]
 }
 
-fn is_of_validation(kind: &ProblemKind) -> bool {
-    matches!(
-        kind,
-        ProblemKind::Connection | ProblemKind::Dns | ProblemKind::IncorrectResponse | ProblemKind::Tls
-    )
-}
+/// What is wrong with a request, and so with this program.
+const OURS: [ProblemKind; 5] = [
+    ProblemKind::BadCsr,
+    ProblemKind::BadPublicKey,
+    ProblemKind::BadSignatureAlgorithm,
+    ProblemKind::Malformed,
+    ProblemKind::OrderNotReady,
+];
+
+/// What a CA finds when it looks at a name.
+const OF_VALIDATION: [ProblemKind; 4] =
+    [ProblemKind::Connection, ProblemKind::Dns, ProblemKind::IncorrectResponse, ProblemKind::Tls];
+
+const BY_KIND: [(ProblemKind, &str); 8] = [
+    (ProblemKind::Caa, "add a CAA record that allows this CA, or use a CA that the records allow"),
+    (ProblemKind::ExternalAccountRequired, "external account binding is not supported yet; use another CA"),
+    (ProblemKind::InvalidContact, "give another --email, or none"),
+    (
+        ProblemKind::RateLimited,
+        "wait as the CA says; with --dry-run attempts do not count against its limits",
+    ),
+    (ProblemKind::RejectedIdentifier, "leave the name out, or use a CA that certifies it"),
+    (ProblemKind::UnsupportedContact, "give another --email, or none"),
+    (ProblemKind::UnsupportedIdentifier, "leave the name out, or use a CA that certifies it"),
+    (ProblemKind::UserActionRequired, "do what the CA says, then try again"),
+];

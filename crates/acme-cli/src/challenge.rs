@@ -105,7 +105,7 @@ pub(crate) fn prepare(
             let dev_port = reach.map_or(HTTP_PORT, |reach| reach.port());
             Ok(Prepared { solver: checked(webroot, reach, &context.output), how, dev_port })
         }
-        _ => Err(ChallengeError::Method),
+        ChallengeMethod::TlsAlpn { .. } | _ => Err(ChallengeError::Method),
     }
 }
 
@@ -120,7 +120,9 @@ fn bind(listen: &[SocketAddr], is_dev: bool) -> Result<Http01, ChallengeError> {
             ChallengeError::InUse { address, owner: acme_solver::port_owner(address.port()) }
         }
         BindError::NotPermitted { .. } => ChallengeError::NotPermitted(error),
-        _ => ChallengeError::Listen(error),
+        BindError::Name(_) | BindError::NotLocal { .. } | BindError::Io { .. } | _ => {
+            ChallengeError::Listen(error)
+        }
     })
 }
 
@@ -151,11 +153,9 @@ fn in_use(address: SocketAddr, owner: Option<&PortOwner>) -> String {
 }
 
 fn not_permitted(proxied: [Advice; 2]) -> Vec<Advice> {
-    let program =
-        std::env::current_exe().map_or_else(|_| "acmectl".into(), |path| path.display().to_string());
     let mut advice = vec![
         Advice::text("ports below 1024 are for root; allow this program to use them:"),
-        Advice::paste(format!("sudo setcap cap_net_bind_service=+ep {}", invocation::quoted(&program))),
+        Advice::paste(format!("sudo setcap cap_net_bind_service=+ep {}", invocation::program())),
         Advice::text("let systemd allow it, in the unit that runs this:"),
         Advice::paste("AmbientCapabilities=CAP_NET_BIND_SERVICE"),
     ];

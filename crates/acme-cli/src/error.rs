@@ -156,7 +156,8 @@ impl Error {
                 Some(acme_proto::Error::Misuse(_)) => Status::Usage,
                 Some(_) | None => Status::Failed,
             },
-            Self::Store(error) => of_stored(error),
+            Self::Store(error) if is_misplaced(error) => Status::Usage,
+            Self::Store(_) => Status::Failed,
             Self::DevCa(_) | Self::Key(_) | Self::Random | Self::Signals(_) => Status::Failed,
             Self::Ca(_)
             | Self::Challenge(_)
@@ -170,10 +171,8 @@ impl Error {
 
     /// The CA's refusal, where that is the error.
     pub(crate) fn refusal(&self) -> Option<&acme_proto::Refusal> {
-        match self {
-            Self::Acme(error) => error.as_acme().and_then(acme_proto::Error::refusal),
-            _ => None,
-        }
+        let Self::Acme(error) = self else { return None };
+        error.as_acme().and_then(acme_proto::Error::refusal)
     }
 }
 
@@ -197,27 +196,28 @@ fn of_library(error: &acme_lib::Error) -> Fault {
 }
 
 fn of_store(error: &acme_store::Error) -> Vec<Advice> {
-    let own = match error {
-        acme_store::Error::Missing { .. } => {
-            Some("name the directory with --dir, or obtain a certificate first")
-        }
-        acme_store::Error::NoSuchCertificate { .. } => Some("check the name"),
-        _ => None,
+    let own = if matches!(error, acme_store::Error::Missing { .. }) {
+        Some("name the directory with --dir, or obtain a certificate first")
+    } else if matches!(error, acme_store::Error::NoSuchCertificate { .. }) {
+        Some("check the name")
+    } else {
+        None
     };
     own.map(str::to_owned).or_else(|| error.advice()).map(Advice::Text).into_iter().collect()
 }
 
-fn of_stored(error: &acme_store::Error) -> Status {
-    match error {
+/// Tells whether the store can't be used because of what it was pointed to.
+fn is_misplaced(error: &acme_store::Error) -> bool {
+    matches!(
+        error,
         acme_store::Error::Denied { .. }
-        | acme_store::Error::ForeignDirectory { .. }
-        | acme_store::Error::Missing { .. }
-        | acme_store::Error::NewerVersion { .. }
-        | acme_store::Error::NoSuchAccount { .. }
-        | acme_store::Error::NoSuchCertificate { .. }
-        | acme_store::Error::NotADatabase { .. }
-        | acme_store::Error::NotAStore { .. }
-        | acme_store::Error::Obstructed { .. } => Status::Usage,
-        _ => Status::Failed,
-    }
+            | acme_store::Error::ForeignDirectory { .. }
+            | acme_store::Error::Missing { .. }
+            | acme_store::Error::NewerVersion { .. }
+            | acme_store::Error::NoSuchAccount { .. }
+            | acme_store::Error::NoSuchCertificate { .. }
+            | acme_store::Error::NotADatabase { .. }
+            | acme_store::Error::NotAStore { .. }
+            | acme_store::Error::Obstructed { .. }
+    )
 }

@@ -165,7 +165,13 @@ fn of_identifier(error: &IdentifierError, text: &str, invocation: &Invocation) -
             ]
         }
         IdentifierError::Empty => vec![Advice::text("check the variable that the name came from")],
-        _ => vec![Advice::text("check the spelling of the name")],
+        IdentifierError::Character(_)
+        | IdentifierError::EmptyLabel
+        | IdentifierError::Hyphen { .. }
+        | IdentifierError::LongLabel { .. }
+        | IdentifierError::NotAscii
+        | IdentifierError::TooLong { .. }
+        | _ => vec![Advice::text("check the spelling of the name")],
     }
 }
 

@@ -77,9 +77,17 @@ impl Progress {
                 Operation::Challenge => Step::Challenge,
                 Operation::Finalize => Step::Finalize,
                 Operation::Certificate => Step::Download,
-                _ => return,
+                Operation::Account
+                | Operation::Authorization
+                | Operation::Directory
+                | Operation::NewAccount
+                | Operation::NewNonce
+                | Operation::Order
+                | Operation::Orders
+                | Operation::RevokeCert
+                | _ => return,
             },
-            _ => return,
+            Event::Saving(_) | Event::Waiting(_) | Event::Withdrawing(_) | _ => return,
         };
         self.enter(step);
     }

@@ -139,6 +139,18 @@ fn outcome(error: &Error) -> &'static str {
     match error {
         Error::Interrupted => "interrupted",
         _ if error.is_temporary() => "temporary",
-        _ => "failed",
+        Error::Acme(_)
+        | Error::Ca(_)
+        | Error::Challenge(_)
+        | Error::DevCa(_)
+        | Error::File { .. }
+        | Error::Hook(_)
+        | Error::Key(_)
+        | Error::Lineage(_)
+        | Error::Name(_)
+        | Error::Random
+        | Error::Setting(_)
+        | Error::Signals(_)
+        | Error::Store(_) => "failed",
     }
 }

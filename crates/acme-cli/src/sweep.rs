@@ -24,7 +24,7 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
                 }
             }
             // A listener's responses end with its process.
-            _ => true,
+            ChallengeMethod::Http { .. } | ChallengeMethod::TlsAlpn { .. } | _ => true,
         };
         let identifier = &presented.challenge.identifier;
         if is_gone {

@@ -220,7 +220,8 @@ impl Tally {
 
 /// Waits at random, so that not all the world's timers ask a CA in the same minute.
 fn wait(context: &Context, max: Option<u64>) -> Result<(), Error> {
-    let max = max.unwrap_or(if context.output.is_terminal() { 0 } else { MAX_WAIT_SECONDS });
+    let unasked = if context.output.is_terminal() { 0 } else { MAX_WAIT_SECONDS };
+    let max = max.unwrap_or(unasked);
     let seconds = context.dice()?.u64(0..=max);
     if seconds > 0 {
         context.output.progress(format_args!("waiting {} at random", moment::span(seconds)));
