@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use acme_keys::AccountKey;
 use acme_proto::{Identifier, Intent, Order, Revoke, Solver};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 
 use crate::api::ApiAccount;
 use crate::certificate::Certificate;
@@ -110,9 +108,9 @@ impl<P: Persist> Account<P> {
     /// # Errors
     /// When the text has no certificate, or when the CA refuses.
     pub fn revoke_pem(&self, certificate_pem: &str, reason: RevocationReason) -> Result<()> {
-        let leaf = CertificateDer::from_pem_slice(certificate_pem.as_bytes());
-        let leaf = leaf.map_err(|_| acme_proto::Error::from(acme_proto::Misuse::Csr))?;
-        Ok(self.parts.driver.call(Revoke::by_account(&leaf, reason))?)
+        let chain = acme_keys::certificates_from_pem(certificate_pem)?;
+        let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
+        Ok(self.parts.driver.call(Revoke::by_account(leaf, reason))?)
     }
 
     /// The account's private key, PKCS#8 PEM.

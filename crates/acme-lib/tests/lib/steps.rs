@@ -8,7 +8,7 @@ use acme_lib::{
     ChallengeType, Http01, PrivateKey, RevocationReason, Solver as _, create_p256_key, create_p384_key,
     create_rsa_key,
 };
-use acme_testca::{Config, TestCa};
+use acme_testca::{Config, Operation, TestCa};
 
 use crate::world::{self, EMAIL};
 
@@ -210,6 +210,18 @@ fn a_revoked_certificate_can_be_revoked_again() {
     assert_eq!(ca.counts().revoked, 1);
     // What is kept stays as it is.
     assert_eq!(account.certificate("example.com").unwrap(), Some(certificate));
+}
+
+#[test]
+fn a_certificate_is_revoked_by_its_text() {
+    let ca = world::gentle().start().unwrap();
+    let account = world::account(&ca);
+    let certificate = world::certificate(&account, "example.com", &[]);
+    let error = account.revoke_pem("no PEM", RevocationReason::Unspecified).unwrap_err();
+    assert!(matches!(error, acme_lib::Error::Key(_)), "{error:?}");
+    assert_eq!(world::count(&ca, Operation::Revoke), 0);
+    account.revoke_pem(certificate.certificate(), RevocationReason::Unspecified).unwrap();
+    assert_eq!(ca.counts().revoked, 1);
 }
 
 /// One in 128 signatures has a leading zero octet that must not be left out; the CA refuses
