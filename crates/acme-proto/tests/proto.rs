@@ -6,12 +6,14 @@ mod proto {
     mod sha256;
     mod world;
 
+    mod accounts;
     mod authorizations;
     mod cancel;
     mod chains;
     mod counts;
     mod crash;
     mod directory;
+    mod errors;
     mod identifiers;
     mod lost;
     mod misuse;
@@ -23,5 +25,6 @@ mod proto {
     mod requests;
     mod resume;
     mod retry_after;
+    mod revocation;
     mod solvers;
 }
