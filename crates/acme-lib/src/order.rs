@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acme_keys::CertificateSigningRequest;
-use acme_proto::{Authorization, Chain, Finalize, Identifier, Misuse, Operation, Order, OrderStatus};
+use acme_proto::{
+    Authorization, Chain, Finalize, Identifier, Misuse, Operation, Order, OrderStatus, Signer as _,
+};
 
 use crate::account::AccountParts;
 use crate::api::ApiOrder;
@@ -134,12 +136,15 @@ impl<P: Persist> CsrOrder<P> {
     /// the CA asks for more, it gets more. An order that is valid already is only read.
     ///
     /// # Errors
-    /// When the CA refuses, or when it takes longer than
-    /// [`MAX_POLL_WAIT`](acme_proto::limits::MAX_POLL_WAIT); [`Error::retry_after`] says when to
-    /// look again.
+    /// When the key is the account's (RFC 8555, section 11.1), when the CA refuses, or when it
+    /// takes longer than [`MAX_POLL_WAIT`](acme_proto::limits::MAX_POLL_WAIT);
+    /// [`Error::retry_after`] says when to look again.
     ///
     /// [`Error::retry_after`]: crate::Error::retry_after
     pub fn finalize_pkey(self, private_key: PrivateKey, delay_millis: u64) -> Result<CertOrder<P>> {
+        if self.parts.account.key.public_key_der() == private_key.key.public_key_der() {
+            return Err(acme_proto::Error::from(Misuse::AccountKeyInCsr).into());
+        }
         let csr = CertificateSigningRequest::new(&self.parts.identifiers, &private_key.key)?;
         let flow =
             Finalize::new(self.parts.order.clone(), csr.der()).at_least(Duration::from_millis(delay_millis));

@@ -282,6 +282,17 @@ fn the_debugging_accessors_say_what_the_ca_said() {
     assert_eq!(json["status"], "valid");
 }
 
+/// RFC 8555, section 11.1: the CSR's key must not be the account's.
+#[test]
+fn the_account_key_is_no_key_for_a_certificate() {
+    let ca = world::gentle().start().unwrap();
+    let account = world::account(&ca);
+    let order = world::prove(account.new_order("example.com", &[]).unwrap());
+    let error = order.finalize(&account.acme_private_key_pem(), 1).unwrap_err();
+    assert_eq!(error.to_string(), "the certificate's key is the account's key");
+    assert_eq!(world::count(&ca, Operation::Finalize), 0);
+}
+
 #[test]
 fn a_key_that_is_none_is_refused() {
     let ca = world::gentle().start().unwrap();
