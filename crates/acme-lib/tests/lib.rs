@@ -10,5 +10,7 @@ mod in_process;
 mod issue;
 #[path = "lib/steps.rs"]
 mod steps;
+#[path = "lib/validation.rs"]
+mod validation;
 #[path = "lib/world.rs"]
 mod world;
