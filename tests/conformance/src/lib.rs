@@ -7,5 +7,6 @@
 
 pub mod command;
 pub mod dns;
+pub mod nginx;
 pub mod pebble;
 pub mod web;

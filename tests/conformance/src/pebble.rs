@@ -23,6 +23,7 @@ const TRIES: u32 = 3;
 pub struct Pebble {
     child: Child,
     port: u16,
+    http_port: u16,
     directory: TempDir,
     _dns: Dns,
 }
@@ -58,7 +59,8 @@ impl Pebble {
         if let Some(percent) = settings.nonce_reject {
             command.env("PEBBLE_WFE_NONCEREJECT", percent.to_string());
         }
-        let mut pebble = Self { child: command.spawn()?, port, directory, _dns: dns };
+        let mut pebble =
+            Self { child: command.spawn()?, port, http_port: settings.http_port, directory, _dns: dns };
         pebble.wait_until_it_listens()?;
         Ok(pebble)
     }
@@ -67,6 +69,12 @@ impl Pebble {
     #[must_use]
     pub fn directory_url(&self) -> String {
         format!("https://localhost:{}/dir", self.port)
+    }
+
+    /// Where it validates http-01.
+    #[must_use]
+    pub fn http_port(&self) -> u16 {
+        self.http_port
     }
 
     /// The file with the certificate that its HTTPS certificate ends in.

@@ -1,5 +1,7 @@
 //! The library and the command against real CAs.
 
+#[path = "conformance/command.rs"]
+mod command;
 #[path = "conformance/library.rs"]
 mod library;
 #[path = "conformance/readme.rs"]
