@@ -15,7 +15,6 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 use x509_cert::request::CertReq;
 
 use crate::call::{Call, Request, Target};
-use crate::checkpoint::Intent;
 use crate::error::{Error, Misuse, Violation};
 use crate::flow::Operation;
 use crate::identifier::Identifier;
@@ -88,13 +87,17 @@ impl Chain {
         self.certificates.iter().map(|der| to_pem(der)).collect()
     }
 
-    /// Checks that the leaf is for the key and the names of a request.
-    pub(crate) fn check(&self, intent: &Intent, requested_key: &[u8]) -> Result<(), Error> {
+    /// Checks that the leaf is for the names and the key of a request; the key is a DER
+    /// `SubjectPublicKeyInfo`.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`]: what was issued is not what was asked for.
+    pub fn check(&self, identifiers: &[Identifier], public_key_der: &[u8]) -> Result<(), Error> {
         let fail = |violation| Err(Error::protocol(Operation::Certificate, violation));
-        if self.leaf.public_key_der != requested_key {
+        if self.leaf.public_key_der != public_key_der {
             return fail(Violation::CertificateKey);
         }
-        let mut wanted = intent.identifiers.clone();
+        let mut wanted = identifiers.to_vec();
         let mut got = self.leaf.identifiers.clone();
         wanted.sort();
         got.sort();

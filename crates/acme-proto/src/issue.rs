@@ -218,7 +218,7 @@ impl Issue {
     /// Whether a certificate is for what was asked for. If not, and if the CSR was not sent by this
     /// flow, the order is none of ours.
     fn accepts(&self, chain: &Chain) -> Result<bool, Error> {
-        match chain.check(&self.checkpoint.intent, &self.requested_key) {
+        match chain.check(&self.checkpoint.intent.identifiers, &self.requested_key) {
             Ok(()) => Ok(true),
             Err(_) if self.was_finalized && !self.voided => Ok(false),
             Err(error) => Err(error),
