@@ -31,7 +31,7 @@ pub(crate) struct Authorize {
     pending: Vec<String>,
     answers: u32,
     /// The looks at the order, with one budget for all of them.
-    looks: Poll<Order>,
+    looks: Box<Poll<Order>>,
 }
 
 enum State {
@@ -56,7 +56,7 @@ impl Authorize {
             to_answer: Vec::new(),
             pending: Vec::new(),
             answers: 0,
-            looks: Order::poll_pending(&order.url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS),
+            looks: Box::new(Order::poll_pending(&order.url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS)),
         }
     }
 

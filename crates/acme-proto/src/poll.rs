@@ -101,7 +101,11 @@ impl<T> Poll<T> {
     }
 
     /// Waits before the next look, as the last response asked.
-    pub(crate) fn plan_wait(&mut self, session: &mut Session, retry_after: Option<Duration>) -> Result<(), Error> {
+    pub(crate) fn plan_wait(
+        &mut self,
+        session: &mut Session,
+        retry_after: Option<Duration>,
+    ) -> Result<(), Error> {
         let asked = retry_after.filter(|wait| !wait.is_zero());
         if let Some(wait) = asked.filter(|wait| *wait > limits::MAX_WAIT) {
             return Err(self.unfinished(wait));

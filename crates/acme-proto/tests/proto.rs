@@ -1,4 +1,5 @@
 //! Tests of the protocol through its public contract: flows, steps and inputs, on a fake clock.
+#![expect(clippy::unwrap_used, reason = "what is unwrapped here is what a test expects")]
 
 mod proto {
     mod ca;
@@ -17,6 +18,7 @@ mod proto {
     mod identifiers;
     mod lost;
     mod misuse;
+    mod mutations;
     mod nonces;
     mod orders;
     mod polling;

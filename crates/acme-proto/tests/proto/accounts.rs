@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use acme_proto::{
-    Account, AccountStatus, Delivery, Error, ExternalAccount, Mac, Misuse, OpenAccount, Operation, ProblemKind,
-    Registration, Thumbprint,
+    Account, AccountStatus, Delivery, Error, ExternalAccount, Mac, Misuse, OpenAccount, Operation,
+    ProblemKind, Registration, Thumbprint,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -142,7 +142,8 @@ fn external_account_is_bound_by_a_jws_of_its_own() {
     assert_eq!(protected, json!({"alg": "HS256", "kid": "kid-\"1\"", "url": "https://ca.test/new-account"}));
     let jwk: Value = serde_json::from_slice(&part("payload")).unwrap();
     assert_eq!((&jwk["kty"], &jwk["crv"]), (&json!("EC"), &json!("P-256")));
-    let message = format!("{}.{}", binding["protected"].as_str().unwrap(), binding["payload"].as_str().unwrap());
+    let message =
+        format!("{}.{}", binding["protected"].as_str().unwrap(), binding["payload"].as_str().unwrap());
     assert_eq!(part("signature"), sha256(message.as_bytes()));
     assert_eq!(payload["termsOfServiceAgreed"], true);
 }

@@ -1,8 +1,8 @@
 //! Authorizations: which challenge is chosen, and what becomes of one that fails.
 
 use acme_proto::{
-    Authorization, AuthorizationStatus, ChallengeType, Error, Issue, Misuse, OfferedChallenge, Operation, Order,
-    ProblemKind, Violation, limits,
+    Authorization, AuthorizationStatus, ChallengeType, Error, Issue, Misuse, OfferedChallenge, Operation,
+    Order, ProblemKind, Violation, limits,
 };
 use serde_json::{Value, json};
 
@@ -61,11 +61,8 @@ fn unknown_and_token_less_challenges_are_passed_over() {
 #[test]
 fn best_type_that_is_offered_is_taken() {
     let mut world = World::warm();
-    let wanted = vec![
-        ChallengeType::Other("dns-account-01".into()),
-        ChallengeType::TlsAlpn01,
-        ChallengeType::Http01,
-    ];
+    let wanted =
+        vec![ChallengeType::Other("dns-account-01".into()), ChallengeType::TlsAlpn01, ChallengeType::Http01];
     let choices = vec![(names(&["a.example"]).remove(0), wanted)];
     world.run(&mut Issue::new(intent(&["a.example"]), choices).unwrap()).unwrap();
     assert_eq!(world.count("present tls-alpn-01"), 1);
@@ -89,7 +86,8 @@ fn name_without_a_choice_is_named_with_what_is_offered() {
 fn one_name_without_a_choice_keeps_all_from_being_presented() {
     let mut world = World::warm();
     let choices = super::world::choices(&names(&["a.example"]));
-    let error = world.run(&mut Issue::new(intent(&["a.example", "b.example"]), choices).unwrap()).unwrap_err();
+    let error =
+        world.run(&mut Issue::new(intent(&["a.example", "b.example"]), choices).unwrap()).unwrap_err();
     let Error::Misuse(Misuse::NoChallenge { identifier, .. }) = error else { panic!("{error}") };
     assert_eq!((identifier.to_string().as_str(), world.count("present")), ("b.example", 0));
 }

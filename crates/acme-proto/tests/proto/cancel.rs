@@ -30,7 +30,11 @@ fn cancelled_after(steps: usize, prepare: fn(&mut World)) -> Option<(World, End)
         }
     };
     // What a withdrawal that was cut off was about is listed as left.
-    assert!(end != End::Cancelled || flow.presented().is_empty(), "after {steps} steps:\n{}", world.transcript());
+    assert!(
+        end != End::Cancelled || flow.presented().is_empty(),
+        "after {steps} steps:\n{}",
+        world.transcript()
+    );
     Some((world, end))
 }
 

@@ -59,8 +59,14 @@ fn other_blocks_and_other_text_are_refused() {
         (String::new(), "it is empty"),
         (" \n".to_string(), "it is empty"),
         ("-----BEGIN CERTIFICATE-----\nAAAA".to_string(), "a certificate has no end"),
-        (format!("-----BEGIN CERTIFICATE-----\n{key}-----END CERTIFICATE-----\n"), "a certificate is not base64"),
-        (leaf.replacen("MII", "M-I", 1).replacen("MIG", "M-G", 1).replacen("MIH", "M-H", 1), "a certificate is not base64"),
+        (
+            format!("-----BEGIN CERTIFICATE-----\n{key}-----END CERTIFICATE-----\n"),
+            "a certificate is not base64",
+        ),
+        (
+            leaf.replacen("MII", "M-I", 1).replacen("MIG", "M-G", 1).replacen("MIH", "M-H", 1),
+            "a certificate is not base64",
+        ),
         (pem("CERTIFICATE", b"garbage"), "its first certificate can't be read"),
         (pem("CERTIFICATE", b""), "its first certificate can't be read"),
     ];
@@ -107,20 +113,23 @@ fn certificate_for_other_names_is_refused() {
 #[test]
 fn alternates_come_from_several_headers_and_from_lists() {
     let mut world = World::warm();
-    world.ca.fail(Operation::Certificate, Action::Edit(|response| {
-        let links = [
-            r#"<https://ca.test/dir>;rel="index""#,
-            r#"<https://ca.test/cert/0/1>; rel="alternate", </cert/0/2>;REL=Alternate; title="a, b""#,
-            r#"<../x>; title="<y>; z", <3>; rel="up alternate""#,
-            r#"<https://ca.test/a,b>;title="comma, \"quoted";rel=alternate"#,
-            r#"<http://ca.test/plain>;rel="alternate""#,
-            "garbage, <unclosed;rel=alternate",
-            r#"<https://ca.test/no>;anchor="alternate""#,
-        ];
-        for link in links {
-            response.headers_mut().append("link", link.parse().unwrap());
-        }
-    }));
+    world.ca.fail(
+        Operation::Certificate,
+        Action::Edit(|response| {
+            let links = [
+                r#"<https://ca.test/dir>;rel="index""#,
+                r#"<https://ca.test/cert/0/1>; rel="alternate", </cert/0/2>;REL=Alternate; title="a, b""#,
+                r#"<../x>; title="<y>; z", <3>; rel="up alternate""#,
+                r#"<https://ca.test/a,b>;title="comma, \"quoted";rel=alternate"#,
+                r#"<http://ca.test/plain>;rel="alternate""#,
+                "garbage, <unclosed;rel=alternate",
+                r#"<https://ca.test/no>;anchor="alternate""#,
+            ];
+            for link in links {
+                response.headers_mut().append("link", link.parse().unwrap());
+            }
+        }),
+    );
     let issued = world.issue(&["a.example"]).unwrap();
     assert_eq!(
         issued.chain.alternates,

@@ -69,11 +69,13 @@ fn subject_alt_name(names: &[Identifier]) -> Vec<u8> {
 }
 
 fn general_name(name: &Identifier) -> Vec<u8> {
-    match name {
-        Identifier::Dns(name) => tlv(0x82, name.as_bytes()),
-        Identifier::Ip(IpAddr::V4(address)) => tlv(0x87, &address.octets()),
-        Identifier::Ip(IpAddr::V6(address)) => tlv(0x87, &address.octets()),
-        other => tlv(0x81, other.to_string().as_bytes()),
+    if let Identifier::Dns(name) = name {
+        return tlv(0x82, name.as_bytes());
+    }
+    let Identifier::Ip(address) = name else { panic!("neither a DNS name nor an address: {name}") };
+    match address {
+        IpAddr::V4(address) => tlv(0x87, &address.octets()),
+        IpAddr::V6(address) => tlv(0x87, &address.octets()),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use acme_proto::{
-    Checkpoint, Delivery, Error, Flow, Issue, Misuse, Operation, SignError, SolverError, StoreError, TransportError,
-    TransportErrorKind,
+    Checkpoint, Delivery, Error, Flow, Issue, Misuse, Operation, SignError, SolverError, StoreError,
+    TransportError, TransportErrorKind,
 };
 
 use super::ca::Canned;
@@ -80,5 +80,8 @@ fn debug_shows_no_secret() {
     }
     assert!(shown.contains("a.example") && shown.contains("SecretText"));
     let secret = intent(&["a.example"]).private_key.unwrap();
-    assert_eq!((format!("{secret:?}").as_str(), secret.expose()), ("SecretText", "the certificate's private key"));
+    assert_eq!(
+        (format!("{secret:?}").as_str(), secret.expose()),
+        ("SecretText", "the certificate's private key")
+    );
 }

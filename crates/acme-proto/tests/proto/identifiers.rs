@@ -91,8 +91,13 @@ fn what_a_ca_sends_is_read_leniently() {
     assert_eq!(read(json!({"type": "ip", "value": "2001:0db8::0001"})).as_deref(), Some("2001:db8::1"));
     assert_eq!(read(json!({"type": "ip", "value": "nowhere"})).as_deref(), Some("nowhere"));
     assert_eq!(read(json!({"type": "TNAuthList", "value": "F83n"})).as_deref(), Some("F83n"));
-    for value in [json!(null), json!("a"), json!({"type": "dns"}), json!({"value": "a"}), json!({"type": 1, "value": "a"})]
-    {
+    for value in [
+        json!(null),
+        json!("a"),
+        json!({"type": "dns"}),
+        json!({"value": "a"}),
+        json!({"type": 1, "value": "a"}),
+    ] {
         assert_eq!(read(value), None);
     }
 }

@@ -112,10 +112,13 @@ fn finalize_that_was_not_carried_out_is_sent_again() {
 fn finalize_that_was_carried_out_before_an_error_is_not_sent_again() {
     let mut world = World::warm();
     world.ca.issues_after = 1;
-    world.ca.fail(Operation::Finalize, Action::Edit(|response| {
-        *response.status_mut() = http::StatusCode::BAD_GATEWAY;
-        *response.body_mut() = b"<html>".to_vec();
-    }));
+    world.ca.fail(
+        Operation::Finalize,
+        Action::Edit(|response| {
+            *response.status_mut() = http::StatusCode::BAD_GATEWAY;
+            *response.body_mut() = b"<html>".to_vec();
+        }),
+    );
     world.issue(&["a.example"]).unwrap();
     assert_eq!((world.count("finalize"), world.ca.finalized()), (1, 1));
 }

@@ -21,7 +21,9 @@ fn inputs() -> Vec<Input> {
 fn fits<T>(step: &Step<T>, input: &Input) -> bool {
     matches!(
         (step, input),
-        (Step::Exchange(_), Input::Responses(_)) | (Step::Wait(_), Input::Elapsed) | (Step::Save(_), Input::Saved(_))
+        (Step::Exchange(_), Input::Responses(_))
+            | (Step::Wait(_), Input::Elapsed)
+            | (Step::Save(_), Input::Saved(_))
     )
 }
 

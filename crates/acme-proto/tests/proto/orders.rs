@@ -105,7 +105,10 @@ fn order_for_other_names_is_not_finalized() {
 fn order_without_location_status_or_finalize_breaks_the_protocol() {
     let cases = [
         (Canned::new(201, r#"{"status":"pending"}"#), Violation::Header("Location")),
-        (Canned::new(201, r#"{"status":"pending"}"#).header("location", "ftp://x/"), Violation::Header("Location")),
+        (
+            Canned::new(201, r#"{"status":"pending"}"#).header("location", "ftp://x/"),
+            Violation::Header("Location"),
+        ),
         (Canned::new(201, r#"{"status":7}"#).header("location", "/order/0"), Violation::Member("status")),
         (Canned::new(201, "oops").header("location", "/order/0"), Violation::NotJson),
         (
@@ -127,7 +130,10 @@ fn order_that_is_pending_after_finalize_breaks_the_protocol() {
     let mut world = World::warm();
     world.ca.answer(Operation::Finalize, Canned::new(200, r#"{"status":"pending"}"#));
     let Error::Protocol(error) = world.issue(&["a.example"]).unwrap_err() else { panic!() };
-    assert_eq!((error.operation, error.violation), (Operation::Finalize, Violation::Status("pending".into())));
+    assert_eq!(
+        (error.operation, error.violation),
+        (Operation::Finalize, Violation::Status("pending".into()))
+    );
     // It stays in the checkpoint: the next attempt believes what it says then.
     world.restart();
     world.resume().unwrap();
@@ -139,10 +145,14 @@ fn finalize_that_answers_ready_is_settled_by_reading() {
     let mut world = World::warm();
     world.ca.issues_after = 2;
     // Carried out, but the response shows the order as it was before.
-    world.ca.fail(Operation::Finalize, Action::Edit(|response| {
-        let text = String::from_utf8(response.body().clone()).unwrap();
-        *response.body_mut() = text.replace(r#""status":"processing""#, r#""status":"ready""#).into_bytes();
-    }));
+    world.ca.fail(
+        Operation::Finalize,
+        Action::Edit(|response| {
+            let text = String::from_utf8(response.body().clone()).unwrap();
+            *response.body_mut() =
+                text.replace(r#""status":"processing""#, r#""status":"ready""#).into_bytes();
+        }),
+    );
     world.issue(&["a.example"]).unwrap();
     assert_eq!((world.count("finalize"), world.ca.finalized()), (1, 1));
 }

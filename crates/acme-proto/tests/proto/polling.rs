@@ -161,9 +161,12 @@ fn validation_that_never_ends_is_unfinished_within_the_budget_of_one_poll() {
 fn order_that_is_to_be_left_alone_for_long_keeps_its_checkpoint() {
     let mut world = World::warm();
     world.ca.issues_after = 3;
-    world.ca.fail(Operation::Finalize, Action::Edit(|response| {
-        response.headers_mut().insert("retry-after", "3600".parse().unwrap());
-    }));
+    world.ca.fail(
+        Operation::Finalize,
+        Action::Edit(|response| {
+            response.headers_mut().insert("retry-after", "3600".parse().unwrap());
+        }),
+    );
     let error = world.issue(&["a.example"]).unwrap_err();
     assert_eq!(unfinished(&error), Duration::from_secs(3600));
     assert!(world.ca.in_place.is_empty());

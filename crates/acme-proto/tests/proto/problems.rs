@@ -55,15 +55,14 @@ fn unknown_type_is_kept_as_it_came() {
         assert_eq!(problem.kind, ProblemKind::Other(kind.into()));
         assert_eq!(String::from(problem.kind), kind);
     }
-    assert_eq!(
-        ProblemKind::from_type("urn:ietf:params:acme:error:newInvention").to_string(),
-        "newInvention"
-    );
+    assert_eq!(ProblemKind::from_type("urn:ietf:params:acme:error:newInvention").to_string(), "newInvention");
 }
 
 #[test]
 fn every_known_type_survives_being_written() {
-    for name in ["accountDoesNotExist", "badCSR", "caa", "orderNotReady", "userActionRequired", "invalidProfile"] {
+    for name in
+        ["accountDoesNotExist", "badCSR", "caa", "orderNotReady", "userActionRequired", "invalidProfile"]
+    {
         let uri = format!("urn:ietf:params:acme:error:{name}");
         let kind = ProblemKind::from_type(&uri);
         assert!(!matches!(kind, ProblemKind::Other(_)), "{name}");
@@ -122,6 +121,9 @@ fn terms_that_changed_are_named_by_their_url() {
     });
     let refusal = refusal(Canned::new(403, document.to_string()));
     assert_eq!(refusal.problem.kind, ProblemKind::UserActionRequired);
-    assert_eq!(refusal.problem.instance.as_deref(), Some("https://ca.test/acme/agreement/?token=W8Ih3PswD-8"));
+    assert_eq!(
+        refusal.problem.instance.as_deref(),
+        Some("https://ca.test/acme/agreement/?token=W8Ih3PswD-8")
+    );
     assert!(!Error::from(refusal).is_temporary());
 }

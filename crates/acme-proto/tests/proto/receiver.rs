@@ -1,6 +1,8 @@
 //! What a CA may send without a flow falling over it.
 
-use acme_proto::{Authorization, AuthorizationStatus, ChallengeStatus, Directory, Operation, Order, OrderStatus};
+use acme_proto::{
+    Authorization, AuthorizationStatus, ChallengeStatus, Directory, Operation, Order, OrderStatus,
+};
 use http::Response;
 use serde_json::{Value, json};
 
@@ -58,10 +60,7 @@ fn samples_of_the_rfc_are_read() {
     let sample = include_str!("../data/rfc8555-7.1.1-directory.json");
     world.ca.answer(Operation::Directory, Canned::new(200, sample));
     let directory = world.run(&mut Directory::fetch()).unwrap();
-    assert_eq!(
-        directory.meta.terms_of_service.as_deref(),
-        Some("https://example.com/acme/terms/2017-5-30")
-    );
+    assert_eq!(directory.meta.terms_of_service.as_deref(), Some("https://example.com/acme/terms/2017-5-30"));
     assert_eq!(directory.meta.caa_identities, ["example.com"]);
 }
 
@@ -80,7 +79,9 @@ fn unknown_members_do_not_matter() {
 fn null_members_do_not_matter() {
     issue_with(|response| {
         edit_json(response, |document| {
-            for member in ["expires", "error", "notBefore", "notAfter", "meta", "validated", "profile", "replaces"] {
+            for member in
+                ["expires", "error", "notBefore", "notAfter", "meta", "validated", "profile", "replaces"]
+            {
                 document[member] = Value::Null;
             }
         });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acme_proto::{Misuse, Error, Operation, RevocationReason, Revoke};
+use acme_proto::{Error, Misuse, Operation, RevocationReason, Revoke};
 use serde_json::json;
 
 use super::ca::{Action, Canned};

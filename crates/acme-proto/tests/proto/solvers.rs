@@ -1,7 +1,7 @@
 //! Saves before requests, and challenges that are put in place and taken away.
 
-use acme_proto::{Error, Input, Misuse, SolverError, Step};
 use acme_proto::Flow as _;
+use acme_proto::{Error, Input, Misuse, SolverError, Step};
 
 use super::world::{World, issue};
 
@@ -50,8 +50,11 @@ fn withdrawal_that_fails_costs_no_certificate_and_is_listed() {
     world.stuck = vec!["b.example"];
     let mut flow = issue(&["a.example", "b.example"]);
     let issued = world.run(&mut flow).unwrap();
-    let left: Vec<String> =
-        issued.left_in_place.iter().map(|(challenge, error)| format!("{}: {error}", challenge.identifier)).collect();
+    let left: Vec<String> = issued
+        .left_in_place
+        .iter()
+        .map(|(challenge, error)| format!("{}: {error}", challenge.identifier))
+        .collect();
     assert_eq!(left, ["b.example: no connection"]);
     assert_eq!(flow.presented().len(), 1);
 }
@@ -79,13 +82,13 @@ fn withdrawal_that_is_answered_wrongly_costs_no_certificate() {
         let mut world = World::warm();
         let mut flow = issue(&["a.example"]);
         let mut input = world.run_steps(&mut flow, 9).unwrap();
-        let step = loop {
-            match flow.resume(&mut world.session, input, world.now).unwrap() {
-                Step::Withdraw(challenges) => break Step::Withdraw::<()>(challenges),
-                step => input = world.perform(step).map_err(|_| "no withdrawal").unwrap(),
+        loop {
+            let step = flow.resume(&mut world.session, input, world.now).unwrap();
+            if matches!(step, Step::Withdraw(_)) {
+                break;
             }
-        };
-        drop(step);
+            input = world.perform(step).map_err(|_| "no withdrawal").unwrap();
+        }
         let Ok(Step::Done(issued)) = flow.resume(&mut world.session, wrong, world.now) else { panic!() };
         assert_eq!(issued.left_in_place.len(), 1);
         assert_eq!(flow.presented().len(), 1);

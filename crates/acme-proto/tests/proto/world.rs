@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use acme_proto::{
     Algorithm, Challenge, ChallengeType, Checkpoint, Error, Flow, Identifier, Input, Intent, Issue, Issued,
-    Jwk, OpenAccount, Operation, Registration, SecretText, Session, SignError, Signer, SolverError, Step, StoreError,
+    Jwk, OpenAccount, Operation, Registration, SecretText, Session, SignError, Signer, SolverError, Step,
+    StoreError,
 };
 use http::Method;
 use jiff::Timestamp;
@@ -148,7 +149,8 @@ impl World {
                 assert!((1..=self.width).contains(&exchanges.len()), "{} exchanges", exchanges.len());
                 self.exchanges += exchanges.len();
                 self.phases += 1;
-                let nonces = exchanges.iter().filter(|exchange| exchange.operation == Operation::NewNonce).count();
+                let nonces =
+                    exchanges.iter().filter(|exchange| exchange.operation == Operation::NewNonce).count();
                 self.most_nonces_at_once = self.most_nonces_at_once.max(nonces);
                 for exchange in &exchanges {
                     self.note(&describe(exchange));
