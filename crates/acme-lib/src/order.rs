@@ -170,12 +170,14 @@ impl<P: Persist> CertOrder<P> {
     /// caller gave.
     ///
     /// # Errors
-    /// When the CA refuses, when the certificate is for another key, or when it can't be kept.
+    /// When the CA refuses, when the certificate is for other names or another key, or when it
+    /// can't be kept.
     pub fn download_and_save_cert(self) -> Result<Certificate> {
         let account = &self.parts.account;
         let url = self.parts.order.certificate.as_deref();
         let url = url.ok_or_else(|| acme_proto::Error::from(Misuse::NotOffered(Operation::Certificate)))?;
         let chain = account.driver.call(Chain::download(url))?;
+        chain.check(&self.parts.identifiers, self.private_key.key.public_key_der())?;
         let certificate = Certificate::from_pem(self.private_key.to_pem(), chain.to_pem())?;
         account.keep(&self.parts.primary_name, &certificate)?;
         Ok(certificate)

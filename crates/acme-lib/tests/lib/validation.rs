@@ -246,3 +246,16 @@ fn steps(account: &acme_lib::Account) -> Result<(), Error> {
     }
     panic!("the loop has no end");
 }
+
+#[test]
+fn a_certificate_for_other_names_is_not_kept() {
+    let ca = ca(|_| {});
+    let account = world::account(&ca);
+    for fault in [ChainFault::WrongNames, ChainFault::OtherKey, ChainFault::PrivateKey, ChainFault::Garbage] {
+        let order = world::prove(account.new_order("a.example", &["b.example"]).unwrap());
+        ca.fault(Fault::on(Operation::Certificate, Action::Chain(fault)));
+        let order = order.finalize_pkey(create_p256_key(), 1).unwrap();
+        assert!(order.download_and_save_cert().is_err(), "{fault:?}");
+        assert_eq!(account.certificate("a.example").unwrap(), None, "{fault:?}");
+    }
+}
