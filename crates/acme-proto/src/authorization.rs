@@ -80,10 +80,12 @@ impl Authorization {
         )
     }
 
-    /// Reads an authorization until it is no longer `pending`.
+    /// Reads an authorization until it is no longer `pending`. A status that this library does not
+    /// know is an error: it is neither to be waited for nor to be built upon.
     pub fn poll(url: &str) -> Poll<Self> {
+        let request = Request::post_as_get(Operation::Authorization, Target::Text(url.to_string()));
         Poll::new(
-            Self::read(url),
+            Call::new(request, Self::decode_known),
             |authorization| authorization.status != AuthorizationStatus::Pending,
             |authorization| authorization.retry_after,
         )
@@ -126,6 +128,14 @@ impl Authorization {
             challenge: challenge.map(|challenge| challenge.kind.clone()),
             ..Refusal::new(Operation::Authorization, problem)
         }
+    }
+
+    fn decode_known(reply: &Reply) -> Result<Self, Error> {
+        let authorization = Self::decode(reply)?;
+        if let AuthorizationStatus::Other(status) = &authorization.status {
+            return Err(reply.violation(Violation::Status(status.clone())));
+        }
+        Ok(authorization)
     }
 
     fn decode(reply: &Reply) -> Result<Self, Error> {
