@@ -82,11 +82,12 @@ impl<P: Persist> NewOrder<P> {
     /// Reads the order anew.
     ///
     /// # Errors
-    /// When the CA refuses, or when the order failed: no loop around it can be endless.
+    /// When the CA refuses, or when the order failed or has a status that nobody knows: no loop
+    /// around it can be endless.
     pub fn refresh(&mut self) -> Result<()> {
         let order = self.parts.account.driver.call(Order::read(&self.parts.order.url))?;
-        if order.status == OrderStatus::Invalid {
-            // Finalize is what tells an invalid order's reason.
+        if matches!(order.status, OrderStatus::Invalid | OrderStatus::Other(_)) {
+            // Finalize is what tells such an order's reason.
             self.parts.account.driver.call(Finalize::new(order, &[]))?;
             return Ok(());
         }

@@ -259,3 +259,24 @@ fn a_certificate_for_other_names_is_not_kept() {
         assert_eq!(account.certificate("a.example").unwrap(), None, "{fault:?}");
     }
 }
+
+/// Neither this challenge nor one that is asked for anew is of any use.
+#[test]
+fn an_authorization_of_an_unknown_status_is_an_error() {
+    let ca = ca(|_| {});
+    let order = order(&ca, &["a.example"]);
+    let challenge = order.authorizations().unwrap()[0].http_challenge();
+    ca.fault(Fault::on(Operation::Authorization, Action::UnknownStatus("pondering".into())).always());
+    let error = challenge.validate(1).unwrap_err();
+    assert!(error.to_string().contains("'pondering' makes no sense"), "{error}");
+    assert_eq!(world::count(&ca, Operation::Authorization), 2);
+}
+
+#[test]
+fn an_order_of_an_unknown_status_is_an_error() {
+    let ca = ca(|_| {});
+    let mut order = order(&ca, &["a.example"]);
+    ca.fault(Fault::on(Operation::Order, Action::UnknownStatus("pondering".into())).always());
+    let error = order.refresh().unwrap_err();
+    assert!(error.to_string().contains("'pondering' makes no sense"), "{error}");
+}
