@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use acme_keys::CertificateSigningRequest;
@@ -48,6 +49,8 @@ impl<P: Persist> OrderParts<P> {
 /// An order whose names may have to be proved.
 pub struct NewOrder<P: Persist> {
     parts: OrderParts<P>,
+    /// Whether the authorizations were all valid when they were read last.
+    is_proved: AtomicBool,
 }
 
 impl<P: Persist> NewOrder<P> {
@@ -64,7 +67,7 @@ impl<P: Persist> NewOrder<P> {
             primary_name: primary_name.to_string(),
             identifiers,
         };
-        Self { parts }
+        Self { parts, is_proved: AtomicBool::new(false) }
     }
 
     /// Tells whether all names are proved, as of the last [`refresh`](Self::refresh).
@@ -79,16 +82,21 @@ impl<P: Persist> NewOrder<P> {
         self.is_validated().then(|| CsrOrder { parts: self.parts.with(self.parts.order.clone()) })
     }
 
-    /// Reads the order anew.
+    /// Reads the order anew. Where [`authorizations`](Self::authorizations) found nothing left to
+    /// prove, it waits until the CA has taken notice.
     ///
     /// # Errors
-    /// When the CA refuses, or when the order failed or has a status that nobody knows: no loop
-    /// around it can be endless.
+    /// When the CA refuses, or when the order failed or has a status that nobody knows, or stays
+    /// pending with nothing left to prove: no loop around it can be endless.
     pub fn refresh(&mut self) -> Result<()> {
-        let order = self.parts.account.driver.call(Order::read(&self.parts.order.url))?;
+        let (driver, url) = (&self.parts.account.driver, &self.parts.order.url);
+        let order = match self.is_proved.load(Ordering::Relaxed) {
+            true => driver.call(Order::poll(url))?,
+            false => driver.call(Order::read(url))?,
+        };
         if matches!(order.status, OrderStatus::Invalid | OrderStatus::Other(_)) {
             // Finalize is what tells such an order's reason.
-            self.parts.account.driver.call(Finalize::new(order, &[]))?;
+            driver.call(Finalize::new(order, &[]))?;
             return Ok(());
         }
         self.parts = self.parts.with(order);
@@ -107,6 +115,8 @@ impl<P: Persist> NewOrder<P> {
             authorizations.push(Auth::new(account, authorization));
         }
         authorizations.sort_by_key(|authorization| !authorization.need_challenge());
+        let is_proved = authorizations.first().is_none_or(|first| !first.need_challenge());
+        self.is_proved.store(is_proved, Ordering::Relaxed);
         Ok(authorizations)
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use acme_lib::order::NewOrder;
 use acme_lib::persist::MemoryPersist;
 use acme_lib::{ChallengeType, Error, PrivateKey, ProblemKind, create_p256_key};
-use acme_testca::{Action, ChainFault, Config, Fault, Finalize, Operation, Problem, TestCa};
+use acme_testca::{Action, ChainFault, Config, Fault, Finalize, MemberFault, Operation, Problem, TestCa};
+use serde_json::json;
 
 use crate::world;
 
@@ -279,4 +280,18 @@ fn an_order_of_an_unknown_status_is_an_error() {
     ca.fault(Fault::on(Operation::Order, Action::UnknownStatus("pondering".into())).always());
     let error = order.refresh().unwrap_err();
     assert!(error.to_string().contains("'pondering' makes no sense"), "{error}");
+}
+
+/// Between the last authorization and the order a CA may take a moment: the example's loop has
+/// nothing left to do then, and would ask as fast as it can.
+#[test]
+fn a_loop_around_an_order_with_nothing_left_to_prove_waits() {
+    let pending = Action::Member(MemberFault { name: "status".into(), value: json!("pending") });
+    let ca = ca(|_| {});
+    ca.fault(Fault::on(Operation::Order, pending).times(4));
+    let order = order(&ca, &["a.example"]);
+    world::prove(order);
+    // The first is the loop's own; the others have waited 10, 20 and 40 ms.
+    assert_eq!(world::count(&ca, Operation::Order), 5);
+    assert_eq!(world::count(&ca, Operation::Authorization), 3);
 }
