@@ -61,7 +61,7 @@ pub(crate) fn fault(error: &AcmeError) -> Fault {
 
 fn of_refusal(refusal: &Refusal) -> Fault {
     let kind = &refusal.problem.kind;
-    if is_trouble(refusal) || *kind == ProblemKind::BadNonce {
+    if is_trouble(refusal) || matches!(kind, ProblemKind::BadNonce | ProblemKind::RateLimited) {
         Fault::Ca
     } else if OURS.contains(kind) {
         Fault::Us

@@ -5,6 +5,7 @@ mod renew;
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use issue::IssueArgs;
@@ -37,9 +38,11 @@ pub(crate) struct GlobalArgs {
     pub(crate) dir: Option<PathBuf>,
     /// Print JSON Lines on standard output
     #[arg(long, global = true, env = "ACME_JSON", hide_env = true)]
+    #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) json: bool,
     /// Print failures only
     #[arg(short, long, global = true, env = "ACME_QUIET", hide_env = true, conflicts_with = "verbose")]
+    #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) quiet: bool,
     /// Log to standard error what happens; twice: each request
     #[arg(short, long, global = true, env = "ACME_VERBOSE", hide_env = true, action = ArgAction::Count)]

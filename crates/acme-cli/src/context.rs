@@ -53,6 +53,11 @@ impl Context {
         getrandom::u64().map(fastrand::Rng::with_seed).map_err(|_| Error::Random)
     }
 
+    /// Tells whether there seems to be a store.
+    pub(crate) fn has_store(&self) -> bool {
+        self.settings.dir.join("acme.db").exists()
+    }
+
     /// Opens the store, and makes it if there is none.
     pub(crate) fn store(&self) -> Result<Store, Error> {
         let store = Store::open(&self.settings.dir)?;

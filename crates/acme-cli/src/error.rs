@@ -81,7 +81,7 @@ impl Fault {
             Self::Ca => "the CA's",
             Self::Network => "the network's",
             Self::Us => "this program's; please report it",
-            Self::You => "on this side: the command, this machine, or the names' DNS",
+            Self::You => "on this side, not the CA's",
         }
     }
 }
@@ -171,8 +171,13 @@ impl Error {
 
     /// The CA's refusal, where that is the error.
     pub(crate) fn refusal(&self) -> Option<&acme_proto::Refusal> {
+        self.as_acme().and_then(acme_proto::Error::refusal)
+    }
+
+    /// The failure of the conversation with a CA, where that is the error.
+    pub(crate) fn as_acme(&self) -> Option<&acme_proto::Error> {
         let Self::Acme(error) = self else { return None };
-        error.as_acme().and_then(acme_proto::Error::refusal)
+        error.as_acme()
     }
 }
 

@@ -2,7 +2,7 @@
 //! when they take too long.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, PipeReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use crate::advice::Advice;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
+use crate::invocation;
 
 /// How long a hook may take unless something else is said.
 pub(crate) const TIME_LIMIT_SECONDS: u64 = 60;
@@ -70,6 +71,19 @@ pub(crate) fn check(command: &str) -> Result<(), HookError> {
         return Err(HookError::NotExecutable { program: program.clone() });
     }
     Ok(())
+}
+
+/// The same command, so that it does not depend on where the next process starts.
+pub(crate) fn absolute(command: &str) -> Result<String, HookError> {
+    let mut words = split(command)?;
+    match words.first_mut() {
+        Some(program) if program.contains('/') && !program.starts_with('/') => {
+            let run = |source| HookError::Run { command: command.to_owned(), source };
+            *program = std::path::absolute(&program).map_err(run)?.display().to_string();
+            Ok(words.iter().map(|word| invocation::quoted(word)).collect::<Vec<_>>().join(" "))
+        }
+        Some(_) | None => Ok(command.to_owned()),
+    }
 }
 
 /// Runs the pending hooks of some certificates, or of all: first what is for each of them, then each
@@ -145,12 +159,13 @@ fn run_one(
 
 /// Runs a command; also returns what it printed.
 fn run(command: &str, variables: &[(&str, String)], limit: Duration) -> (Result<(), HookError>, String) {
-    let child = split(command).and_then(|words| spawn(command, &words, variables));
-    let mut child = match child {
-        Ok(child) => child,
+    let started = split(command).and_then(|words| {
+        spawn(&words, variables).map_err(|source| HookError::Run { command: command.to_owned(), source })
+    });
+    let (mut child, printed) = match started {
+        Ok(started) => started,
         Err(error) => return (Err(error), String::new()),
     };
-    let printed = Printed::collect(&mut child);
     let result = match wait(&mut child, limit) {
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(status)) => Err(HookError::Failed { command: command.to_owned(), status }),
@@ -160,20 +175,19 @@ fn run(command: &str, variables: &[(&str, String)], limit: Duration) -> (Result<
     (result, printed.text())
 }
 
-fn spawn(command: &str, words: &[String], variables: &[(&str, String)]) -> Result<Child, HookError> {
-    let Some((program, arguments)) = words.split_first() else {
-        return Err(HookError::Missing { program: String::new() });
-    };
-    Command::new(program)
+fn spawn(words: &[String], variables: &[(&str, String)]) -> io::Result<(Child, Printed)> {
+    let (program, arguments) = words.split_first().ok_or(io::ErrorKind::NotFound)?;
+    let (reader, writer) = io::pipe()?;
+    let child = Command::new(program)
         .args(arguments)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
         // A group of its own, so that what it started is killed with it.
         .process_group(0)
-        .spawn()
-        .map_err(|source| HookError::Run { command: command.to_owned(), source })
+        .spawn()?;
+    Ok((child, Printed::collect(reader)))
 }
 
 /// Waits for the end; kills it, and what it started, when it takes too long.
@@ -195,47 +209,36 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// What a child prints. A daemon that it leaves behind may keep the pipes open for ever.
+/// What a child prints. A daemon that it leaves behind may keep the pipe open for ever.
 struct Printed {
     text: Arc<Mutex<Vec<u8>>>,
-    ends: mpsc::Receiver<()>,
-    readers: usize,
+    end: mpsc::Receiver<()>,
 }
 
 impl Printed {
-    fn collect(child: &mut Child) -> Self {
+    fn collect(mut pipe: PipeReader) -> Self {
         let text = Arc::new(Mutex::new(Vec::new()));
-        let (end, ends) = mpsc::channel();
-        let pipes: [Option<Box<dyn Read + Send>>; 2] = [
-            child.stdout.take().map(|pipe| Box::new(pipe) as _),
-            child.stderr.take().map(|pipe| Box::new(pipe) as _),
-        ];
-        let mut readers = 0;
-        for mut pipe in pipes.into_iter().flatten() {
-            let (text, end) = (Arc::clone(&text), end.clone());
-            let read = move || {
-                let mut buffer = [0; 4096];
-                while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                    let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
-                    let room = MAX_PRINTED.saturating_sub(text.len());
-                    text.extend(buffer.iter().take(count.min(room)));
-                }
-                let _ = end.send(());
-            };
-            readers += usize::from(thread::Builder::new().name("acmectl-hook".into()).spawn(read).is_ok());
-        }
-        Self { text, ends, readers }
+        let (ended, end) = mpsc::channel();
+        let collected = Arc::clone(&text);
+        let read = move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                let mut text = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = MAX_PRINTED.saturating_sub(text.len());
+                text.extend(buffer.iter().take(count.min(room)));
+            }
+            let _ = ended.send(());
+        };
+        // Without a thread what is printed is lost, and nothing else.
+        let _ = thread::Builder::new().name("acmectl-hook".into()).spawn(read);
+        Self { text, end }
     }
 
     fn text(self) -> String {
-        for _ in 0..self.readers {
-            let _ = self.ends.recv_timeout(PATIENCE);
-        }
+        let _ = self.end.recv_timeout(PATIENCE);
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&text)
-            .chars()
-            .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
-            .collect()
+        let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+        String::from_utf8_lossy(&text).chars().map(printable).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::challenge::{self, Noted, Prepared};
 use crate::context::{Context, ReachedCa};
 use crate::dev_ca::DevCa;
 use crate::error::Error;
+use crate::exit::Status;
 use crate::hooks;
 use crate::journal::StoreJournal;
 use crate::progress::{Progress, Step};
@@ -36,44 +37,79 @@ pub(crate) struct Obtained {
     pub(crate) unwritten: Option<Error>,
 }
 
+/// All that has to be right on this side before a CA is asked.
+pub(crate) struct Ready {
+    request: IssueRequest,
+    prepared: Prepared,
+}
+
+/// Finds out whether all is right on this side, and takes the port.
+pub(crate) fn prepare(context: &Context, settings: &Settings) -> Result<Ready, Error> {
+    for hook in [&settings.deploy_hook, &settings.reload].into_iter().flatten() {
+        hooks::check(hook)?;
+    }
+    let is_dev = ca::kind(&settings.ca) == Kind::Dev;
+    let request = request(settings)?;
+    let prepared = challenge::prepare(context, &settings.challenge, &settings.names, is_dev)?;
+    Ok(Ready { request, prepared })
+}
+
+/// Why a certificate was not obtained, and until when it is left alone.
+#[derive(Debug)]
+pub(crate) struct NotObtained {
+    pub(crate) error: Error,
+    pub(crate) next_attempt_at: Option<acme_store::Timestamp>,
+}
+
+impl From<Error> for NotObtained {
+    fn from(error: Error) -> Self {
+        Self { error, next_attempt_at: None }
+    }
+}
+
 impl Issuance<'_> {
+    /// Gets ready, obtains and publishes the certificate, and records the attempt.
+    pub(crate) fn prepare_and_run(&self) -> Result<Obtained, NotObtained> {
+        let ready = prepare(self.context, self.settings).and_then(|ready| {
+            self.store.preflight(&self.record.name)?;
+            Ok(ready)
+        });
+        match ready {
+            Ok(ready) => self.run(ready),
+            Err(error) => Err(self.record_failure(error, Step::Prepare, false)?),
+        }
+    }
+
     /// Obtains and publishes the certificate, and records the attempt.
     ///
     /// Settings that did not lead to a certificate do not replace ones that did.
-    pub(crate) fn run(&self) -> Result<Obtained, Error> {
-        let mut progress = Progress::new(self.context.output.clone(), self.record.name.as_str());
-        let changed = !self.store.update_settings(&self.record.name, self.settings)?.is_empty();
-        let result = self.attempt(&mut progress);
-        if let Err(error) = &result {
-            let rolls_back = changed && self.record.current.is_some();
-            if rolls_back {
-                self.store.update_settings(&self.record.name, &self.record.settings)?;
-            }
-            self.record_failure(error, progress.step(), rolls_back)?;
+    pub(crate) fn run(&self, mut ready: Ready) -> Result<Obtained, NotObtained> {
+        let (store, name) = (self.store, &self.record.name);
+        let mut progress = Progress::new(self.context.output.clone(), name.as_str());
+        let changes = store.update_settings(name, self.settings).map_err(Error::from)?;
+        let error = match self.attempt(&mut ready, &mut progress) {
+            Ok(obtained) => return Ok(obtained),
+            Err(error) => error,
+        };
+        let rolls_back = !changes.is_empty() && self.record.current.is_some();
+        if rolls_back {
+            store.update_settings(name, &self.record.settings).map_err(Error::from)?;
         }
-        result
+        Err(self.record_failure(error, progress.step(), rolls_back)?)
     }
 
-    fn attempt(&self, progress: &mut Progress) -> Result<Obtained, Error> {
-        let (context, store, name) = (self.context, self.store, &self.record.name);
-        let is_dev = ca::kind(&self.settings.ca) == Kind::Dev;
-        store.preflight(name)?;
-        for hook in [&self.settings.deploy_hook, &self.settings.reload].into_iter().flatten() {
-            hooks::check(hook)?;
-        }
-        let request = request(self.settings)?;
-        let mut prepared =
-            challenge::prepare(context, &self.settings.challenge, &self.settings.names, is_dev)?;
+    fn attempt(&self, ready: &mut Ready, progress: &mut Progress) -> Result<Obtained, Error> {
+        let (context, store) = (self.context, self.store);
         let ca = context.reach(&self.settings.ca)?;
-        tell_target(context, name.as_str(), &ca, &self.settings.ca, &prepared);
+        tell_target(context, self.record.name.as_str(), &ca, &self.settings.ca, &ready.prepared);
         context.signals.check()?;
         progress.enter(Step::Account);
         let account = account::open(context, store, &ca, &self.settings.account, self.registration)?;
-        let issued = match self.issue(&account, &request, &mut prepared, progress) {
+        let issued = match self.issue(&account, ready, progress) {
             Err(error) if is_unknown_account(&error) => {
                 let label = &self.settings.account;
                 let account = account::reopen(context, store, &ca, label, self.registration)?;
-                self.issue(&account, &request, &mut prepared, progress)?
+                self.issue(&account, ready, progress)?
             }
             result => result?,
         };
@@ -84,16 +120,15 @@ impl Issuance<'_> {
     fn issue(
         &self,
         account: &Account,
-        request: &IssueRequest,
-        prepared: &mut Prepared,
+        ready: &mut Ready,
         progress: &mut Progress,
     ) -> Result<IssuedChain, Error> {
         let (context, name) = (self.context, &self.record.name);
         let mut journal = StoreJournal::new(self.store, name);
-        let mut solver = Noted { solver: &mut *prepared.solver, store: self.store, name };
+        let mut solver = Noted { solver: &mut *ready.prepared.solver, store: self.store, name };
         let mut observer = |event: &acme_lib::Event<'_>| progress.follow(event);
         let issued = account
-            .issuance(request)
+            .issuance(&ready.request)
             .journal(&mut journal)
             .observe(&mut observer)
             .interrupt(context.signals.interrupt())
@@ -119,7 +154,8 @@ impl Issuance<'_> {
             key_gid: None,
             serial: info.serial_hex(),
             issuer: info.issuer.clone(),
-            names: info.names.clone(),
+            // The same as the certificate's, in the order that somebody chose.
+            names: self.settings.names.clone(),
             not_before: info.not_before,
             not_after: info.not_after,
             due,
@@ -142,19 +178,19 @@ impl Issuance<'_> {
     }
 
     /// Keeps why it failed, and until when it is left alone.
-    fn record_failure(&self, error: &Error, step: Step, rolled_back: bool) -> Result<(), Error> {
+    fn record_failure(&self, error: Error, step: Step, rolled_back: bool) -> Result<NotObtained, Error> {
         if matches!(error, Error::Interrupted) {
-            return Ok(());
+            return Ok(error.into());
         }
         let now = self.context.now();
         let outcome = if error.is_temporary() { Outcome::Temporary } else { Outcome::Failed };
         let mut attempt = Attempt::new(now, step.word(), outcome);
-        attempt.errors = report::chain(error);
-        if let Error::Acme(source) = error {
+        attempt.errors = report::chain(&error);
+        if let Error::Acme(source) = &error {
             attempt.retry_after = source.retry_after();
         }
         // What never got as far as the CA costs nothing to try again.
-        if step > Step::Prepare && !rolled_back {
+        if step > Step::Prepare && !rolled_back && error.status() != Status::Usage {
             attempt.next_allowed_at =
                 Some(schedule::next_try(self.record.failures, attempt.retry_after, now));
         }
@@ -166,13 +202,7 @@ impl Issuance<'_> {
         }
         self.store.record_attempt(&self.record.name, &attempt)?;
         tracing::warn!(certificate = %self.record.name, step = step.word(), %error, "not issued");
-        if let Some(next) = attempt.next_allowed_at {
-            let next = crate::moment::for_people(next, now);
-            self.context
-                .output
-                .progress(format_args!("{}: acmectl renew leaves it alone until {next}", self.record.name));
-        }
-        Ok(())
+        Ok(NotObtained { error, next_attempt_at: attempt.next_allowed_at })
     }
 }
 
@@ -184,19 +214,20 @@ pub(crate) fn dry_run(
 ) -> Result<(), Error> {
     let staging = ca::staging(&settings.ca)?;
     ca::check(&staging)?;
-    let is_dev = ca::kind(&staging) == Kind::Dev;
-    let request = request(settings)?;
-    let mut prepared = challenge::prepare(context, &settings.challenge, &settings.names, is_dev)?;
-    let ca = if is_dev { ReachedCa::dev(DevCa::fresh()?) } else { context.reach(&staging)? };
+    let mut staged = settings.clone();
+    staged.ca = staging;
+    let mut ready = prepare(context, &staged)?;
+    let is_dev = ca::kind(&staged.ca) == Kind::Dev;
+    let ca = if is_dev { ReachedCa::dev(DevCa::fresh()?) } else { context.reach(&staged.ca)? };
     let about = "dry run";
-    tell_target(context, about, &ca, &staging, &prepared);
+    tell_target(context, about, &ca, &staged.ca, &ready.prepared);
     let mut progress = Progress::new(context.output.clone(), about);
     progress.enter(Step::Account);
     let account = account::throw_away(&ca, registration)?;
     let mut observer = |event: &acme_lib::Event<'_>| progress.follow(event);
-    let solver: &mut dyn Solver = &mut *prepared.solver;
+    let solver: &mut dyn Solver = &mut *ready.prepared.solver;
     account
-        .issuance(&request)
+        .issuance(&ready.request)
         .observe(&mut observer)
         .interrupt(context.signals.interrupt())
         .run_for_chain(solver)?;

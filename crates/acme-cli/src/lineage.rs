@@ -20,7 +20,7 @@ pub(crate) struct Lineage {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LineageError {
     #[error("the certificate {certificate} would lose {}", listed(lost))]
-    NamesLost { certificate: CertificateName, lost: Vec<Identifier>, kept: Vec<Identifier> },
+    NamesLost { certificate: CertificateName, lost: Vec<Identifier> },
     #[error(
         "the certificate {certificate} is of {from}, and would be replaced by one of {to}, which nobody trusts"
     )]
@@ -30,7 +30,7 @@ pub(crate) enum LineageError {
 impl LineageError {
     pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
         match self {
-            Self::NamesLost { certificate, lost, kept } => {
+            Self::NamesLost { certificate, lost } => {
                 let lost = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
                 let mut advice = vec![
                     Advice::text("keep them:"),
@@ -39,12 +39,8 @@ impl LineageError {
                     Advice::paste(invocation.with("--drop")),
                 ];
                 if !invocation.names_certificate() {
-                    let second = kept.last().map_or_else(|| "NAME".to_owned(), |name| format!("{name}-2"));
-                    let second = if second == certificate.as_str() { format!("{second}-2") } else { second };
                     advice.push(Advice::text("obtain a second certificate beside it:"));
-                    advice.push(Advice::paste(
-                        invocation.with(&format!("--name {}", second.replace('*', "_"))),
-                    ));
+                    advice.push(Advice::paste(invocation.with(&format!("--name {certificate}-2"))));
                 }
                 advice
             }
@@ -83,8 +79,7 @@ impl Lineage {
         let is_lost = |name: &&Identifier| !settings.names.contains(name);
         let lost: Vec<Identifier> = current.names.iter().filter(is_lost).cloned().collect();
         if !lost.is_empty() && !options.drop_names {
-            let kept = settings.names.clone();
-            return Err(LineageError::NamesLost { certificate: self.name.clone(), lost, kept });
+            return Err(LineageError::NamesLost { certificate: self.name.clone(), lost });
         }
         let (from, to) = (&record.settings.ca, &settings.ca);
         if ca::kind(from) == Kind::Production && ca::kind(to) != Kind::Production && !options.force {

@@ -4,13 +4,15 @@ use std::error::Error as StdError;
 use std::iter;
 
 use acme_proto::{Problem, Refusal};
-use acme_store::CertificateName;
-use serde_json::{Value, json};
+use acme_store::{CertificateName, Timestamp};
+use serde_json::{Map, Value, json};
 
 use crate::advice::Advice;
+use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::invocation::Invocation;
+use crate::issuance::NotObtained;
 use crate::moment;
 use crate::output::Output;
 
@@ -20,6 +22,27 @@ pub(crate) fn failure(
     invocation: &Invocation,
     certificate: Option<&CertificateName>,
     error: &Error,
+) -> Status {
+    print(output, invocation, certificate, error, None)
+}
+
+/// Prints why a certificate was not obtained, and until when it is left alone.
+pub(crate) fn not_obtained(
+    context: &Context,
+    certificate: &CertificateName,
+    not_obtained: &NotObtained,
+) -> Status {
+    let NotObtained { error, next_attempt_at } = not_obtained;
+    let next = next_attempt_at.map(|at| (at, context.now()));
+    print(&context.output, &context.invocation, Some(certificate), error, next)
+}
+
+fn print(
+    output: &Output,
+    invocation: &Invocation,
+    certificate: Option<&CertificateName>,
+    error: &Error,
+    next_attempt: Option<(Timestamp, Timestamp)>,
 ) -> Status {
     let advice = error.advice(invocation);
     let about = certificate.map(|name| format!("{name}: ")).unwrap_or_default();
@@ -40,7 +63,15 @@ pub(crate) fn failure(
             Advice::Paste(line) => output.error_line(format_args!("      {line}")),
         }
     }
-    output.event("error", event(certificate, error, &advice));
+    if let Some((at, now)) = next_attempt {
+        let at = moment::for_people(at, now);
+        output.error_line(format_args!("  then: acmectl renew tries again, not before {at}"));
+    }
+    let mut members = event(certificate, error, &advice);
+    if let Some((at, _)) = next_attempt {
+        members.insert("next_attempt_at".to_owned(), json!(moment::for_programs(at)));
+    }
+    output.event("error", Value::Object(members));
     error.status()
 }
 
@@ -51,11 +82,18 @@ pub(crate) fn chain(error: &Error) -> Vec<String> {
 
 /// What happened; a refusal is told in full by [`details`].
 fn headline(error: &Error) -> String {
-    let Some(refusal) = error.refusal() else { return error.to_string() };
-    match (&refusal.identifier, &refusal.challenge) {
-        (Some(identifier), Some(challenge)) => format!("{challenge} for {identifier} failed"),
-        (Some(identifier), None) => format!("the authorization of {identifier} failed"),
-        (None, _) => format!("the CA refused {}", refusal.operation),
+    if let Some(refusal) = error.refusal() {
+        return match (&refusal.identifier, &refusal.challenge) {
+            (Some(identifier), Some(challenge)) => format!("{challenge} for {identifier} failed"),
+            (Some(identifier), None) => format!("the authorization of {identifier} failed"),
+            (None, _) => format!("the CA refused {}", refusal.operation),
+        };
+    }
+    match error.as_acme() {
+        Some(acme_proto::Error::Transport { operation, .. }) => {
+            format!("no response from the CA ({operation})")
+        }
+        Some(_) | None => error.to_string(),
     }
 }
 
@@ -81,8 +119,12 @@ fn details(output: &Output, refusal: &Refusal) {
 
 fn problem(output: &Output, problem: &Problem) {
     let kind = String::from(problem.kind.clone());
-    let status = problem.status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
-    output.error_line(format_args!("  type: {kind}{status}"));
+    match problem.status {
+        // No problem document: a load balancer's page, for example.
+        Some(status) if kind == NO_DOCUMENT => output.error_line(format_args!("  status: HTTP {status}")),
+        Some(status) => output.error_line(format_args!("  type: {kind} (HTTP {status})")),
+        None => output.error_line(format_args!("  type: {kind}")),
+    }
     if let Some(detail) = problem.detail.as_ref().or(problem.title.as_ref()) {
         output.error_line(format_args!("  detail: {}", printable(detail)));
     }
@@ -99,40 +141,62 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn event(certificate: Option<&CertificateName>, error: &Error, advice: &[Advice]) -> Value {
+fn event(certificate: Option<&CertificateName>, error: &Error, advice: &[Advice]) -> Map<String, Value> {
     let advice: Vec<&String> = advice
         .iter()
         .map(|advice| match advice {
             Advice::Text(text) | Advice::Paste(text) => text,
         })
         .collect();
-    let mut event = json!({
-        "outcome": outcome(error),
-        "fault": error.fault().word(),
-        "message": headline(error),
-        "causes": causes(error),
-        "next": advice,
-    });
-    let mut add = |member: &str, value: Value| {
-        if let Value::Object(members) = &mut event {
-            members.insert(member.to_owned(), value);
-        }
-    };
+    let mut members = Map::new();
+    let mut add = |member: &str, value: Value| members.insert(member.to_owned(), value);
+    add("outcome", json!(outcome(error)));
+    add("fault", json!(error.fault().word()));
+    add("message", json!(headline(error)));
+    add("causes", json!(causes(error)));
+    add("next", json!(advice));
     if let Some(name) = certificate {
         add("certificate", json!(name));
     }
     if let Some(refusal) = error.refusal() {
-        add("problem", json!(refusal.problem));
+        add("problem", document(&refusal.problem));
         add("help", json!(refusal.help));
         if let Some(time) = refusal.retry_after {
             add("retry_after_seconds", json!(time.as_secs()));
         }
-        let others: Vec<&Problem> = refusal.others.iter().map(|other| &other.problem).collect();
+        let others: Vec<Value> = refusal.others.iter().map(|other| document(&other.problem)).collect();
         if !others.is_empty() {
             add("other_problems", json!(others));
         }
     }
-    event
+    members
+}
+
+/// A problem document as RFC 8555 has it, without what is absent.
+fn document(problem: &Problem) -> Value {
+    let mut members = shallow_document(problem);
+    if !problem.subproblems.is_empty() {
+        let subproblems: Vec<Value> =
+            problem.subproblems.iter().map(|one| Value::Object(shallow_document(one))).collect();
+        members.insert("subproblems".to_owned(), json!(subproblems));
+    }
+    Value::Object(members)
+}
+
+fn shallow_document(problem: &Problem) -> Map<String, Value> {
+    let members = [
+        ("type", json!(problem.kind)),
+        ("detail", json!(problem.detail)),
+        ("title", json!(problem.title)),
+        ("status", json!(problem.status)),
+        ("instance", json!(problem.instance)),
+        ("identifier", json!(problem.identifier)),
+    ];
+    members
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn outcome(error: &Error) -> &'static str {
@@ -154,3 +218,6 @@ fn outcome(error: &Error) -> &'static str {
         | Error::Store(_) => "failed",
     }
 }
+
+/// The type of what is no problem document (RFC 9457, section 4.2.1).
+const NO_DOCUMENT: &str = "about:blank";

@@ -121,8 +121,8 @@ impl IssueOptions {
             account: args.account,
             challenge: webroot.transpose()?.or(listen).or(http),
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
-            deploy_hook: args.deploy_hook,
-            reload: args.reload,
+            deploy_hook: args.deploy_hook.as_deref().map(hooks::absolute).transpose()?,
+            reload: args.reload.as_deref().map(hooks::absolute).transpose()?,
             registration: Registration {
                 agree: args.agree_tos,
                 contact: args.email.map(|email| contact(&email)).transpose()?,

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
+
 /// Obtain a certificate, or leave it if it is right and not due
 #[derive(Debug, clap::Args)]
 pub(crate) struct IssueArgs {
@@ -30,11 +32,13 @@ pub(crate) struct IssueArgs {
     pub(crate) email: Option<String>,
     /// Agree to the CA's terms of service; needed once, and only where there are some
     #[arg(long, env = "ACME_AGREE_TOS", hide_env = true, alias = "accept-tos")]
+    #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) agree_tos: bool,
 
     /// Answer http-01 on port 80 (the default)
     #[arg(long, env = "ACME_HTTP", hide_env = true, help_heading = "Challenge", alias = "standalone")]
     #[arg(conflicts_with_all = ["http_listen", "webroot"])]
+    #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) http: bool,
     /// Answer http-01 at this address, to which port 80 of the names leads
     #[arg(long, env = "ACME_HTTP_LISTEN", hide_env = true, help_heading = "Challenge")]
@@ -54,13 +58,16 @@ pub(crate) struct IssueArgs {
     pub(crate) name: Option<String>,
     /// Let names of the certificate go that are not given any more
     #[arg(long = "drop", env = "ACME_DROP", hide_env = true, help_heading = "Certificate")]
+    #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) drop_names: bool,
     /// Obtain it although there is a right one, or although it is of a production CA
     #[arg(long, env = "ACME_FORCE", hide_env = true, help_heading = "Certificate")]
     #[arg(aliases = ["force-renewal", "force-renew"])]
+    #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) force: bool,
     /// Try everything at the CA's staging directory with a throw-away account, and keep nothing
     #[arg(long, env = "ACME_DRY_RUN", hide_env = true, help_heading = "Certificate")]
+    #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) dry_run: bool,
 
     /// Run this program for each certificate published, with RENEWED_LINEAGE and RENEWED_DOMAINS

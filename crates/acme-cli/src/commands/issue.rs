@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
         ca::check(given)?;
     }
     let first_look = options.merge(None)?;
-    if options.ca.is_some() {
+    if options.ca.is_some() || !context.has_store() {
         names::check(&first_look.names, &ca::policy(&first_look.ca))?;
     }
     let store = context.store()?;
@@ -49,6 +49,8 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
     {
         return keep(context, &store, record, &settings);
     }
+    let ready = issuance::prepare(context, &settings)?;
+    store.preflight(&lineage.name)?;
     let record = store.create_certificate(&lineage.name, &settings, context.now())?;
     let changes = record.settings.changes(&settings);
     tell_changes(context, &changes);
@@ -59,10 +61,14 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
         settings: &settings,
         registration: &options.registration,
     };
-    let obtained = match issuance.run() {
+    let obtained = match issuance.run(ready) {
         Ok(obtained) => obtained,
-        Err(error) => {
-            return Ok(report::failure(&context.output, &context.invocation, Some(&record.name), &error));
+        Err(not_obtained) => {
+            // What was not even asked for is not to be asked for again by every renew.
+            if lineage.record.is_none() && not_obtained.error.status() == Status::Usage {
+                store.delete_certificate(&record.name)?;
+            }
+            return Ok(report::not_obtained(context, &record.name, &not_obtained));
         }
     };
     finish(context, &store, &record, &settings, obtained, &changes)

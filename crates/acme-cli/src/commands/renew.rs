@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::hooks;
-use crate::issuance::Issuance;
+use crate::issuance::{Issuance, NotObtained};
 use crate::moment;
 use crate::report;
 use crate::schedule;
@@ -39,9 +39,6 @@ pub(crate) fn run(context: &Context, args: RenewArgs) -> Result<Status, Error> {
     for record in &due {
         context.signals.check()?;
         tally.add(run.renew(&record.name)?);
-    }
-    if due.is_empty() {
-        context.output.progress("nothing is due");
     }
     let hooks = hooks::run_pending(context, &store, None)?;
     let status = tally.status(hooks);
@@ -80,8 +77,8 @@ impl Run<'_> {
         for error in &listing.damaged {
             self.context.output.warn(error);
         }
-        if !self.force {
-            self.tell_left_alone()?;
+        if !self.force && !self.tell_left_alone()? && listing.records.is_empty() {
+            self.context.output.progress("nothing is due");
         }
         Ok(listing.records)
     }
@@ -107,8 +104,9 @@ impl Run<'_> {
         let _lock = match self.store.lock_certificate(name) {
             Ok(lock) => lock,
             Err(error) => {
-                report::failure(output, invocation, Some(name), &error.into());
-                return Ok(Renewed::Temporary);
+                let error = Error::from(error);
+                report::failure(output, invocation, Some(name), &error);
+                return Ok(if error.is_temporary() { Renewed::Temporary } else { Renewed::Failed });
             }
         };
         // Another process may have renewed it while this one waited.
@@ -125,7 +123,7 @@ impl Run<'_> {
             settings: &record.settings,
             registration: &registration,
         };
-        match issuance.run() {
+        match issuance.prepare_and_run() {
             Ok(obtained) => {
                 issue::tell_obtained(self.context, self.store, &record, &record.settings, &obtained, &[]);
                 match obtained.unwritten {
@@ -136,14 +134,11 @@ impl Run<'_> {
                     None => Ok(Renewed::Succeeded),
                 }
             }
-            Err(Error::Interrupted) => Err(Error::Interrupted),
-            Err(error) => {
-                report::failure(output, invocation, Some(name), &error);
-                Ok(if error.is_temporary() && !self.is_late(&record) {
-                    Renewed::Temporary
-                } else {
-                    Renewed::Failed
-                })
+            Err(NotObtained { error: Error::Interrupted, .. }) => Err(Error::Interrupted),
+            Err(not_obtained) => {
+                report::not_obtained(self.context, name, &not_obtained);
+                let is_temporary = not_obtained.error.is_temporary() && !self.is_late(&record);
+                Ok(if is_temporary { Renewed::Temporary } else { Renewed::Failed })
             }
         }
     }
@@ -173,12 +168,14 @@ impl Run<'_> {
         );
     }
 
-    /// Names what is due and left alone for a while.
-    fn tell_left_alone(&self) -> Result<(), Error> {
+    /// Names what is due and left alone for a while; tells whether there is any.
+    fn tell_left_alone(&self) -> Result<bool, Error> {
         let now = self.context.now();
+        let mut is_any = false;
         for record in self.store.certificates()?.records {
             let Some(next) = record.next_attempt_at.filter(|next| *next > now) else { continue };
-            if record.due.is_none_or(|due| due <= now) {
+            if self.is_due(&record) {
+                is_any = true;
                 let next = moment::for_people(next, now);
                 self.context.output.progress(format_args!(
                     "{}: due, and left alone until {next}; acmectl renew {0} tries now",
@@ -186,7 +183,7 @@ impl Run<'_> {
                 ));
             }
         }
-        Ok(())
+        Ok(is_any)
     }
 }
 

@@ -1,0 +1,17 @@
+//! The command as its users meet it: exit status, standard output and standard error, and the files
+//! that it leaves.
+#![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
+
+mod acmectl {
+    mod authority;
+    mod challenges;
+    mod directory;
+    mod hooks;
+    mod issue;
+    mod names;
+    mod options;
+    mod renew;
+    mod together;
+    mod web;
+    mod world;
+}
