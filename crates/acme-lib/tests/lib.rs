@@ -8,6 +8,8 @@ mod hostile;
 mod in_process;
 #[path = "lib/issue.rs"]
 mod issue;
+#[path = "lib/persist.rs"]
+mod persist;
 #[path = "lib/steps.rs"]
 mod steps;
 #[path = "lib/validation.rs"]
