@@ -195,7 +195,8 @@ impl OfferedChallenge {
         let payload = "{}".to_string();
         Call::new(Request::post(Operation::Challenge, Target::Text(url.to_string()), payload), |reply| {
             let challenge = Self::from_json(&reply.json()?, &reply.url);
-            challenge.ok_or_else(|| reply.violation(Violation::Member("type")))
+            let challenge = challenge.ok_or_else(|| reply.violation(Violation::Member("type")))?;
+            Ok(Self { retry_after: reply.retry_after(), ..challenge })
         })
     }
 }

@@ -169,9 +169,13 @@ impl Authorize {
     fn answered(&mut self, cx: &mut Cx<'_>, outcomes: Outcomes<OfferedChallenge>) -> Result<State, Error> {
         let mut failed = Vec::new();
         let mut all_valid = true;
+        let mut retry_after = None;
         for (challenge, outcome) in self.to_answer.iter().zip(outcomes.into_iter().flatten()) {
             match outcome {
-                Ok(answered) => all_valid &= answered.status == ChallengeStatus::Valid,
+                Ok(answered) => {
+                    all_valid &= answered.status == ChallengeStatus::Valid;
+                    retry_after = retry_after.max(answered.retry_after);
+                }
                 Err(error) if is_open(&error) => failed.push((challenge.clone(), error)),
                 Err(error) => return Err(error),
             }
@@ -179,7 +183,7 @@ impl Authorize {
         if failed.is_empty() {
             if !all_valid {
                 // Looking at once would cost a request: the CA has just begun to validate.
-                self.looks.plan_wait(cx.session, None)?;
+                self.looks.plan_wait(cx.session, retry_after)?;
             }
             return Ok(State::Look);
         }

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -84,6 +85,10 @@ pub struct OfferedChallenge {
     pub status: ChallengeStatus,
     /// Why it failed, or why the last try did.
     pub error: Option<Problem>,
+    /// When the CA wants to be asked again; only the response to an answer says.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.2>
+    pub retry_after: Option<Duration>,
 }
 
 impl OfferedChallenge {
@@ -100,6 +105,7 @@ impl OfferedChallenge {
             token: json::string(value, "token").map(ToString::to_string),
             status: ChallengeStatus::from_wire(json::string(value, "status").unwrap_or("pending")),
             error: value.get("error").filter(|error| error.is_object()).map(Problem::from_json),
+            retry_after: None,
         })
     }
 

@@ -46,7 +46,7 @@ pub enum Error {
     #[error("progress could not be saved")]
     Store(#[source] StoreError),
     /// The CA could not be reached, or what it sent could not be received.
-    #[error("{operation} got no response")]
+    #[error("the {operation} request got no response")]
     Transport {
         /// What the request was for.
         operation: Operation,

@@ -187,6 +187,9 @@ pub enum IdentifierError {
     /// It has letters outside ASCII: its A-label form (`xn--…`) is what a certificate holds.
     #[error("the name is not in ASCII; its A-label form (xn--…) is needed")]
     NotAscii,
+    /// Its last label is a number: it looks like an IP address, and is none.
+    #[error("the name ends in a number, and is no IP address")]
+    Number,
     /// It is longer than [`Identifier::MAX_NAME`].
     #[error("the name has {length} characters, {} are allowed", Identifier::MAX_NAME)]
     TooLong {
@@ -199,6 +202,10 @@ pub enum IdentifierError {
 }
 
 fn check_labels(name: &str) -> Result<(), IdentifierError> {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(IdentifierError::Number);
+    }
     for label in name.split('.') {
         if label.contains('*') {
             return Err(IdentifierError::Wildcard);

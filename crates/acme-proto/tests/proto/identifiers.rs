@@ -35,6 +35,8 @@ fn names_that_can_not_be_certified_are_refused() {
         (".example.com", IdentifierError::EmptyLabel),
         ("a..example.com", IdentifierError::EmptyLabel),
         ("example.com..", IdentifierError::EmptyLabel),
+        ("256.1.1.1", IdentifierError::Number),
+        ("example.123", IdentifierError::Number),
         ("*", IdentifierError::Wildcard),
         ("*.", IdentifierError::Wildcard),
         ("*.*.example.com", IdentifierError::Wildcard),

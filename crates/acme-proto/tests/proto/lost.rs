@@ -60,7 +60,7 @@ fn new_order_is_sent_so_many_times() {
         assert_eq!((outcome.is_ok(), world.count("newOrder")), (is_ok, tries as usize));
         if let Err(error) = outcome {
             assert!(error.is_temporary());
-            assert_eq!(error.to_string(), "newOrder got no response");
+            assert_eq!(error.to_string(), "the newOrder request got no response");
         }
     }
 }
@@ -243,5 +243,5 @@ fn transport_error_keeps_its_cause() {
         std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
             .map(ToString::to_string)
             .collect();
-    assert_eq!(chain, ["newOrder got no response", "the connection broke", "as scripted"]);
+    assert_eq!(chain, ["the newOrder request got no response", "the connection broke", "as scripted"]);
 }

@@ -147,6 +147,20 @@ fn slow_validation_is_asked_about_with_growing_waits() {
 }
 
 #[test]
+fn retry_after_of_a_challenge_answer_is_obeyed() {
+    let mut world = World::warm();
+    world.ca.validates_after = 1;
+    world.ca.fail(
+        Operation::Challenge,
+        Action::Edit(|response| {
+            response.headers_mut().insert("retry-after", "3".parse().unwrap());
+        }),
+    );
+    world.issue(&["a.example"]).unwrap();
+    assert!(world.waited >= Duration::from_secs(3), "{:?}", world.waited);
+}
+
+#[test]
 fn validation_that_never_ends_is_unfinished_within_the_budget_of_one_poll() {
     let mut world = World::warm();
     world.ca.validates_after = 100_000;
