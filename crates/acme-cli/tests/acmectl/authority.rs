@@ -183,10 +183,24 @@ error: www.example.test: the CA refused newOrder
 "#]]
     );
     let json = world.run_at(&ca, &web, &format!("{line} --json"));
-    snapbox::assert_data_eq!(
-        json.stdout(),
+    assert_run!(
+        json,
         str![[r#"
-{"v":1,"type":"error","causes":[],"certificate":"www.example.test","fault":"you","help":[],"message":"the CA refused newOrder","next":["leave the name out, or use a CA that certifies it"],"next_attempt_at":"2026-11-24T09:34:34Z","outcome":"failed","problem":{"detail":"some of the names are on a list","status":403,"subproblems":[{"detail":"it is blocked","identifier":{"type":"dns","value":"bad.example.test"},"status":403,"type":"urn:ietf:params:acme:error:rejectedIdentifier"},{"detail":"it is blocked too","identifier":{"type":"dns","value":"worse.example.test"},"status":403,"type":"urn:ietf:params:acme:error:rejectedIdentifier"}],"type":"urn:ietf:params:acme:error:rejectedIdentifier"}}
+exit 1
+--- stdout
+{"v":1,"type":"error","causes":[],"certificate":"www.example.test","fault":"you","help":[],"message":"the CA refused newOrder","next":["leave the name out, or use a CA that certifies it"],"next_attempt_at":"[TIME]","outcome":"failed","problem":{"detail":"some of the names are on a list","status":403,"subproblems":[{"detail":"it is blocked","identifier":{"type":"dns","value":"bad.example.test"},"status":403,"type":"urn:ietf:params:acme:error:rejectedIdentifier"},{"detail":"it is blocked too","identifier":{"type":"dns","value":"worse.example.test"},"status":403,"type":"urn:ietf:params:acme:error:rejectedIdentifier"}],"type":"urn:ietf:params:acme:error:rejectedIdentifier"}}
+--- stderr
+www.example.test: asking https://127.0.0.1:[PORT]/directory, http-01 through files below [WORLD]/www
+www.example.test: opening the account
+www.example.test: ordering
+error: www.example.test: the CA refused newOrder
+  type: urn:ietf:params:acme:error:rejectedIdentifier (HTTP 403)
+  detail: some of the names are on a list
+  name: bad.example.test: rejectedIdentifier: it is blocked
+  name: worse.example.test: rejectedIdentifier: it is blocked too
+  fault: on this side, not the CA's
+  next: leave the name out, or use a CA that certifies it
+  then: acmectl renew tries again, not before [MOMENT]
 
 "#]]
     );
