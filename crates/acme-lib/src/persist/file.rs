@@ -59,18 +59,11 @@ pub(crate) fn write_atomically(path: &Path, value: &[u8], mode: u32) -> io::Resu
     sync_directory(path)
 }
 
-/// Writes a file next to where it shall be, durably.
+/// Writes a file in the directory where it shall be, durably. Its name has nothing of the final
+/// one, which may be as long as a name can be.
 pub(crate) fn write_beside(path: &Path, value: &[u8], mode: u32) -> io::Result<PathBuf> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}-{count}.tmp", process::id()));
-    let beside = path.with_file_name(name);
-    let written = new_file(&beside, mode).and_then(|mut file| {
-        file.write_all(value)?;
-        file.sync_all()
-    });
-    match written {
+    let (beside, mut file) = new_file_beside(path, mode)?;
+    match file.write_all(value).and_then(|()| file.sync_all()) {
         Ok(()) => Ok(beside),
         Err(error) => {
             drop(fs::remove_file(&beside));
@@ -86,13 +79,32 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Makes a file that was not there, whatever an earlier process or somebody else left.
+fn new_file_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut tries = 0;
+    loop {
+        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_file_name(format!(".acme-lib-{}-{count}.tmp", process::id()));
+        tries += 1;
+        match new_file(&beside, mode) {
+            Ok(file) => return Ok((beside, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < MAX_TRIES => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 #[cfg(unix)]
 fn new_file(path: &Path, mode: u32) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
 #[cfg(not(unix))]
 fn new_file(path: &Path, _mode: u32) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).open(path)
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
+
+/// Most names that are tried.
+const MAX_TRIES: usize = 1000;
