@@ -202,10 +202,6 @@ pub enum IdentifierError {
 }
 
 fn check_labels(name: &str) -> Result<(), IdentifierError> {
-    let last = name.rsplit('.').next().unwrap_or_default();
-    if !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(IdentifierError::Number);
-    }
     for label in name.split('.') {
         if label.contains('*') {
             return Err(IdentifierError::Wildcard);
@@ -222,6 +218,10 @@ fn check_labels(name: &str) -> Result<(), IdentifierError> {
         if label.starts_with('-') || label.ends_with('-') {
             return Err(IdentifierError::Hyphen { label: label.to_string() });
         }
+    }
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(IdentifierError::Number);
     }
     Ok(())
 }
