@@ -11,7 +11,7 @@ use crate::api::{ApiAccount, ApiDirectory};
 use crate::connect::{Connect, DirectoryUrl, seed};
 use crate::driver::Driver;
 use crate::error::Result;
-use crate::persist::{Persist, PersistKey, PersistKind};
+use crate::persist::{ACCOUNT_KEY, Persist, PersistKey, PersistKind};
 
 /// A CA's directory, and a place to keep accounts and certificates.
 ///
@@ -99,7 +99,7 @@ impl<P: Persist> Directory<P> {
     }
 
     fn account_key(&self, realm: &str) -> Result<AccountKey> {
-        let entry = PersistKey::new(realm, PersistKind::AccountPrivateKey, "acme_account");
+        let entry = PersistKey::new(realm, PersistKind::AccountPrivateKey, ACCOUNT_KEY);
         if let Some(pem) = self.persist.get(&entry)? {
             return Ok(AccountKey::from_pem(pem)?);
         }

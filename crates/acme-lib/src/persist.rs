@@ -63,9 +63,16 @@ impl<'a> PersistKey<'a> {
 
 impl fmt::Display for PersistKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}_{}", self.realm, self.kind.name(), self.key.replace('.', "_").replace('*', "STAR"))
+        let key = self.key.replace('.', "_").replace('*', "STAR");
+        // The key for a host of this name is not to take the place of the account's.
+        let is_account_key = self.kind == PersistKind::PrivateKey && key == ACCOUNT_KEY;
+        let key = if is_account_key { self.key } else { &key };
+        write!(f, "{}_{}_{key}", self.realm, self.kind.name())
     }
 }
+
+/// The name of the entry of an account's key.
+pub(crate) const ACCOUNT_KEY: &str = "acme_account";
 
 /// A place to keep entries. Clones share it.
 pub trait Persist: Clone + Send {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use acme_lib::persist::{FilePersist, Persist, PersistKey, PersistKind};
+use acme_lib::persist::{FilePersist, MemoryPersist, Persist, PersistKey, PersistKind};
 use acme_lib::{Error, Identifier, KeyType};
 use acme_testca::Operation;
 use tempfile::TempDir;
@@ -205,4 +205,21 @@ fn a_key_is_for_its_owner_only_whatever_was_there_before() {
     assert!(!elsewhere.exists(), "the key was written through a link");
     assert!(!fs::symlink_metadata(&file).unwrap().is_symlink());
     assert_eq!((mode(&file), fs::read(&file).unwrap()), (0o600, b"new".to_vec()));
+}
+
+/// Its key's file would be that of the account's key.
+#[test]
+fn a_certificate_for_acme_account_leaves_the_account_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let ca = world::gentle().start().unwrap();
+    check_acme_account(&ca, FilePersist::new(directory.path()));
+    check_acme_account(&ca, MemoryPersist::new());
+}
+
+fn check_acme_account<P: Persist>(ca: &acme_testca::TestCa, persist: P) {
+    let store = world::directory(ca, persist);
+    let account = store.account(EMAIL).unwrap();
+    let certificate = world::certificate(&account, "acme.account", &[]);
+    assert_eq!(store.account(EMAIL).unwrap().url(), account.url());
+    assert_eq!(account.certificate("acme.account").unwrap(), Some(certificate));
 }
