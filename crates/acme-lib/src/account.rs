@@ -155,12 +155,19 @@ impl<P: Persist> Account<P> {
 }
 
 impl<P: Persist> AccountParts<P> {
-    /// Keeps a certificate with its key, the key first.
+    /// Keeps a certificate with its key, the key first. Where the chain can't be kept the old key
+    /// is put back: it is the one that the old chain is for.
     pub(crate) fn keep(&self, primary_name: &str, certificate: &Certificate) -> Result<()> {
         let key = PersistKey::new(&self.realm, PersistKind::PrivateKey, primary_name);
+        let old_key = self.persist.get(&key).ok().flatten();
         self.persist.put(&key, certificate.private_key().as_bytes())?;
         let chain = PersistKey::new(&self.realm, PersistKind::Certificate, primary_name);
-        self.persist.put(&chain, certificate.certificate().as_bytes())
+        let kept = self.persist.put(&chain, certificate.certificate().as_bytes());
+        if let (Err(_), Some(old_key)) = (&kept, old_key) {
+            // The first error is the one to tell.
+            drop(self.persist.put(&key, &old_key));
+        }
+        kept
     }
 }
 

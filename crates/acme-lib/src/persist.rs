@@ -71,9 +71,6 @@ impl fmt::Display for PersistKey<'_> {
     }
 }
 
-/// The name of the entry of an account's key.
-pub(crate) const ACCOUNT_KEY: &str = "acme_account";
-
 /// A place to keep entries. Clones share it.
 pub trait Persist: Clone + Send {
     /// Keeps a value, in place of the one before.
@@ -121,3 +118,6 @@ impl fmt::Debug for MemoryPersist {
         f.write_str("MemoryPersist")
     }
 }
+
+/// The name of the entry of an account's key.
+pub(crate) const ACCOUNT_KEY: &str = "acme_account";

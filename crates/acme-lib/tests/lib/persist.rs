@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use acme_lib::persist::{FilePersist, MemoryPersist, Persist, PersistKey, PersistKind};
-use acme_lib::{Error, Identifier, KeyType};
+use acme_lib::{Account, Error, Identifier, KeyType, Result};
 use acme_testca::Operation;
 use tempfile::TempDir;
 
@@ -222,4 +223,40 @@ fn check_acme_account<P: Persist>(ca: &acme_testca::TestCa, persist: P) {
     let certificate = world::certificate(&account, "acme.account", &[]);
     assert_eq!(store.account(EMAIL).unwrap().url(), account.url());
     assert_eq!(account.certificate("acme.account").unwrap(), Some(certificate));
+}
+
+/// A place that takes keys, and chains only as often as it is told.
+#[derive(Clone)]
+struct Stubborn {
+    inner: MemoryPersist,
+    chains: std::sync::Arc<Mutex<usize>>,
+}
+
+impl Persist for Stubborn {
+    fn put(&self, key: &PersistKey<'_>, value: &[u8]) -> Result<()> {
+        if key.kind == PersistKind::Certificate {
+            let mut chains = self.chains.lock().unwrap();
+            *chains = chains.checked_sub(1).ok_or("the disk is full")?;
+        }
+        self.inner.put(key, value)
+    }
+
+    fn get(&self, key: &PersistKey<'_>) -> Result<Option<Vec<u8>>> {
+        self.inner.get(key)
+    }
+}
+
+/// Key and chain are two entries: a chain that can't be kept must not leave the old one with a key
+/// that is not its own.
+#[test]
+fn a_chain_that_can_not_be_kept_leaves_the_old_pair() {
+    let ca = world::gentle().start().unwrap();
+    let persist = Stubborn { inner: MemoryPersist::new(), chains: std::sync::Arc::new(Mutex::new(1)) };
+    let account: Account<Stubborn> = world::directory(&ca, persist).account(EMAIL).unwrap();
+    let first = world::certificate(&account, "example.com", &[]);
+    let order = world::prove(account.new_order("example.com", &[]).unwrap());
+    let order = order.finalize_pkey(acme_lib::create_p256_key(), 1).unwrap();
+    let error = order.download_and_save_cert().unwrap_err();
+    assert_eq!(error.to_string(), "the disk is full");
+    assert_eq!(account.certificate("example.com").unwrap(), Some(first));
 }
