@@ -1,5 +1,9 @@
 //! The library against the test CA.
 
+#[path = "lib/account.rs"]
+mod account;
+#[path = "lib/certificate.rs"]
+mod certificate;
 #[path = "lib/counts.rs"]
 mod counts;
 #[path = "lib/hostile.rs"]

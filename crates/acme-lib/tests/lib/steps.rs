@@ -1,7 +1,5 @@
 //! The step-by-step API from the directory to the certificate.
 
-use std::time::Duration;
-
 use acme_lib::order::{CsrOrder, NewOrder};
 use acme_lib::persist::{MemoryPersist, Persist, PersistKey, PersistKind};
 use acme_lib::{
@@ -299,14 +297,4 @@ fn a_key_that_is_none_is_refused() {
     let order = world::prove(world::account(&ca).new_order("example.com", &[]).unwrap());
     assert!(order.finalize("-----BEGIN NOTHING-----", 1).is_err());
     assert!(PrivateKey::from_pem("").is_err());
-}
-
-#[test]
-fn an_expired_certificate_has_fewer_than_no_days_left() {
-    let mut config = Config::gentle();
-    (config.always_valid, config.certificate_lifetime) = (true, Duration::from_secs(1));
-    let ca = TestCa::builder().config(config).start().unwrap();
-    let certificate = world::certificate(&world::account(&ca), "example.com", &[]);
-    // The end is a second from now, or half an hour ago: either way no whole day is left.
-    assert!((-1..=0).contains(&certificate.valid_days_left()), "{}", certificate.valid_days_left());
 }
