@@ -1,9 +1,12 @@
 //! Obtaining one certificate: what can be wrong on this side first, then the CA, then publication.
 
-use acme_keys::CertificateInfo;
-use acme_lib::{IssueRequest, IssuedChain};
+use acme_keys::{CertificateInfo, CertificateKey};
+use acme_lib::{IssueRequest, IssuedChain, PrivateKey};
 use acme_proto::{ProblemKind, Solver};
-use acme_store::{Attempt, CertificateRecord, Outcome, Publication, PublishedGeneration, Settings, Store};
+use acme_store::{
+    Attempt, CertificateName, CertificateRecord, Outcome, Publication, PublishedGeneration, Settings, Store,
+    Timestamp,
+};
 
 use crate::account::{self, Account};
 use crate::ca::{self, Kind};
@@ -32,7 +35,7 @@ pub(crate) struct Issuance<'a> {
 /// A certificate that was obtained and published.
 pub(crate) struct Obtained {
     pub(crate) generation: PublishedGeneration,
-    pub(crate) due: acme_store::Timestamp,
+    pub(crate) due: Timestamp,
     /// The certificate is stored, and its files could not be written.
     pub(crate) unwritten: Option<Error>,
 }
@@ -44,12 +47,18 @@ pub(crate) struct Ready {
 }
 
 /// Finds out whether all is right on this side, and takes the port.
-pub(crate) fn prepare(context: &Context, settings: &Settings) -> Result<Ready, Error> {
+///
+/// `key` is the key to use again, if that is wanted and there is one.
+pub(crate) fn prepare(
+    context: &Context,
+    settings: &Settings,
+    key: Option<PrivateKey>,
+) -> Result<Ready, Error> {
     for hook in [&settings.deploy_hook, &settings.reload].into_iter().flatten() {
         hooks::check(hook)?;
     }
     let is_dev = ca::kind(&settings.ca) == Kind::Dev;
-    let request = request(settings)?;
+    let request = request(settings, key)?;
     let prepared = challenge::prepare(context, &settings.challenge, &settings.names, is_dev)?;
     Ok(Ready { request, prepared })
 }
@@ -58,7 +67,7 @@ pub(crate) fn prepare(context: &Context, settings: &Settings) -> Result<Ready, E
 #[derive(Debug)]
 pub(crate) struct NotObtained {
     pub(crate) error: Error,
-    pub(crate) next_attempt_at: Option<acme_store::Timestamp>,
+    pub(crate) next_attempt_at: Option<Timestamp>,
 }
 
 impl From<Error> for NotObtained {
@@ -70,10 +79,10 @@ impl From<Error> for NotObtained {
 impl Issuance<'_> {
     /// Gets ready, obtains and publishes the certificate, and records the attempt.
     pub(crate) fn prepare_and_run(&self) -> Result<Obtained, NotObtained> {
-        let ready = prepare(self.context, self.settings).and_then(|ready| {
-            self.store.preflight(&self.record.name)?;
-            Ok(ready)
-        });
+        let name = &self.record.name;
+        let ready = reusable_key(self.store, name, self.settings)
+            .and_then(|key| prepare(self.context, self.settings, key))
+            .and_then(|ready| Ok(self.store.preflight(name).map(|()| ready)?));
         match ready {
             Ok(ready) => self.run(ready),
             Err(error) => Err(self.record_failure(error, Step::Prepare, false)?),
@@ -216,7 +225,7 @@ pub(crate) fn dry_run(
     ca::check(&staging)?;
     let mut staged = settings.clone();
     staged.ca = staging;
-    let mut ready = prepare(context, &staged)?;
+    let mut ready = prepare(context, &staged, None)?;
     let is_dev = ca::kind(&staged.ca) == Kind::Dev;
     let ca = if is_dev { ReachedCa::dev(DevCa::fresh()?) } else { context.reach(&staged.ca)? };
     let about = "dry run";
@@ -234,9 +243,29 @@ pub(crate) fn dry_run(
     Ok(())
 }
 
-fn request(settings: &Settings) -> Result<IssueRequest, Error> {
-    let names = settings.names.iter().map(ToString::to_string);
-    Ok(IssueRequest::new(names).key_type(settings::key_type(settings)?))
+/// The key of the newest generation, if it is to be used again and is of the right type.
+pub(crate) fn reusable_key(
+    store: &Store,
+    name: &CertificateName,
+    settings: &Settings,
+) -> Result<Option<PrivateKey>, Error> {
+    if !settings.reuse_key {
+        return Ok(None);
+    }
+    let Some(pem) = store.publication(name)?.and_then(|publication| publication.private_key_pem) else {
+        return Ok(None);
+    };
+    let is_right = CertificateKey::from_pem(pem.expose())?.key_type() == settings::key_type(settings)?;
+    Ok(if is_right { Some(PrivateKey::from_pem(pem.expose())?) } else { None })
+}
+
+fn request(settings: &Settings, key: Option<PrivateKey>) -> Result<IssueRequest, Error> {
+    let request = IssueRequest::new(settings.names.iter().map(ToString::to_string));
+    Ok(match (&settings.csr, key) {
+        (Some(path), _) => request.csr(settings::read_csr(path)?.into_der()),
+        (None, Some(key)) => request.private_key(key),
+        (None, None) => request.key_type(settings::key_type(settings)?),
+    })
 }
 
 fn tell_target(

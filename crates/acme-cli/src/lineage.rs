@@ -1,5 +1,6 @@
 //! Which certificate is meant, and whether it may become what is asked for.
 
+use acme_keys::CertificateInfo;
 use acme_proto::Identifier;
 use acme_store::{CertificateName, CertificateRecord, Settings, Store, Timestamp};
 
@@ -7,7 +8,7 @@ use crate::advice::Advice;
 use crate::ca::{self, Kind};
 use crate::error::Error;
 use crate::invocation::Invocation;
-use crate::settings::{IssueOptions, SettingError};
+use crate::settings::{self, IssueOptions, SettingError};
 
 /// The certificate that is meant.
 pub(crate) struct Lineage {
@@ -93,7 +94,11 @@ impl Lineage {
     }
 
     /// Tells whether what there is is what is asked for, and not due.
-    pub(crate) fn is_right(&self, settings: &Settings, now: Timestamp) -> bool {
+    pub(crate) fn is_right(&self, store: &Store, settings: &Settings, now: Timestamp) -> Result<bool, Error> {
+        Ok(self.has_right_settings(settings, now) && is_for_request(store, &self.name, settings)?)
+    }
+
+    fn has_right_settings(&self, settings: &Settings, now: Timestamp) -> bool {
         let Some(record) = &self.record else { return false };
         let Some(current) = &record.current else { return false };
         let is_due = record.due.is_none_or(|due| due <= now);
@@ -106,6 +111,16 @@ impl Lineage {
             && old.profile == settings.profile
             && old.csr == settings.csr
     }
+}
+
+/// Tells whether the newest generation is for the key of the certificate signing request, if there is
+/// one; the file may be another by now.
+fn is_for_request(store: &Store, name: &CertificateName, settings: &Settings) -> Result<bool, Error> {
+    let Some(path) = &settings.csr else { return Ok(true) };
+    let request = settings::read_csr(path)?;
+    let Some(publication) = store.publication(name)? else { return Ok(false) };
+    let info = CertificateInfo::from_pem(publication.certificate_pem)?;
+    Ok(info.public_key_der == request.public_key_der())
 }
 
 /// The certificate that has exactly these names.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use acme_keys::{KeyType, UnknownKeyType};
+use acme_keys::{CertificateSigningRequest, KeyType, UnknownKeyType};
+use acme_proto::Identifier;
 use acme_store::{CaSettings, CertificateName, ChallengeMethod, InvalidName, Settings};
 
 use crate::advice::Advice;
@@ -37,6 +38,14 @@ pub(crate) enum SettingError {
     KeyType(#[from] UnknownKeyType),
     #[error("there is no place to keep anything: neither HOME nor XDG_STATE_HOME is set")]
     NoHome,
+    #[error("{} is no certificate signing request", path.display())]
+    Csr {
+        path: PathBuf,
+        #[source]
+        source: acme_keys::Error,
+    },
+    #[error("the certificate signing request {} is not for the names that are given", path.display())]
+    CsrNames { path: PathBuf, names: Vec<Identifier> },
     #[error("--{option} is empty")]
     Empty { option: &'static str },
 }
@@ -45,6 +54,11 @@ impl SettingError {
     pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
         match self {
             Self::CertificateName(_) => vec![Advice::text("choose another --name")],
+            Self::Csr { .. } => vec![Advice::text("give a file as openssl req -new writes it")],
+            Self::CsrNames { names, .. } => {
+                let names = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                vec![Advice::text(format!("give no names, or those of the request: {names}"))]
+            }
             Self::Email { .. } => {
                 vec![Advice::text("give one address as in admin@example.com, without mailto:, or none")]
             }
@@ -86,6 +100,8 @@ pub(crate) struct IssueOptions {
     pub(crate) account: Option<String>,
     pub(crate) challenge: Option<ChallengeMethod>,
     pub(crate) key_type: Option<KeyType>,
+    pub(crate) csr: Option<PathBuf>,
+    pub(crate) reuse_key: Option<bool>,
     pub(crate) deploy_hook: Option<String>,
     pub(crate) reload: Option<String>,
     pub(crate) registration: Registration,
@@ -103,6 +119,7 @@ pub(crate) struct Registration {
 
 impl IssueOptions {
     pub(crate) fn resolve(args: IssueArgs) -> Result<Self, Error> {
+        let csr = args.csr.map(|path| absolute(&path)).transpose()?;
         let texts: Vec<String> = args.domains.into_iter().chain(args.more_domains).collect();
         let staging = args.staging.then(|| "letsencrypt-staging".to_owned());
         let ca_root = args.ca_root.map(|path| {
@@ -114,13 +131,15 @@ impl IssueOptions {
             (!args.http_listen.is_empty()).then_some(ChallengeMethod::Http { listen: args.http_listen });
         let webroot = args.webroot.map(|dir| absolute(&dir).map(|dir| ChallengeMethod::Webroot { dir }));
         let options = Self {
-            names: names::parse_all(&texts)?,
+            names: names_of(&texts, csr.as_deref())?,
             name: args.name.map(CertificateName::new).transpose().map_err(SettingError::from)?,
             ca: staging.or(args.ca).as_deref().map(ca::parse).transpose()?,
             ca_root: ca_root.transpose()?,
             account: args.account,
             challenge: webroot.transpose()?.or(listen).or(http),
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
+            csr,
+            reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },
             deploy_hook: args.deploy_hook.as_deref().map(hooks::absolute).transpose()?,
             reload: args.reload.as_deref().map(hooks::absolute).transpose()?,
             registration: Registration {
@@ -163,6 +182,13 @@ impl IssueOptions {
         if let Some(key_type) = self.key_type {
             settings.key_type = Some(key_type.to_string());
         }
+        if let Some(reuse_key) = self.reuse_key {
+            settings.reuse_key = reuse_key;
+        }
+        // A word about the key takes back that it is somebody else's.
+        if self.csr.is_some() || self.key_type.is_some() || self.reuse_key.is_some() {
+            settings.csr.clone_from(&self.csr);
+        }
         for (given, member) in
             [(&self.deploy_hook, &mut settings.deploy_hook), (&self.reload, &mut settings.reload)]
         {
@@ -173,6 +199,18 @@ impl IssueOptions {
         ca::check(&settings.ca)?;
         Ok(settings)
     }
+}
+
+/// Reads a certificate signing request, PEM or DER.
+pub(crate) fn read_csr(path: &Path) -> Result<CertificateSigningRequest, Error> {
+    let content = std::fs::read(path).map_err(|source| Error::File { path: path.to_path_buf(), source })?;
+    let is_pem = content.trim_ascii_start().starts_with(b"-----BEGIN ");
+    let request = if is_pem {
+        CertificateSigningRequest::from_pem(content)
+    } else {
+        CertificateSigningRequest::from_der(&content)
+    };
+    Ok(request.map_err(|source| SettingError::Csr { path: path.to_path_buf(), source })?)
 }
 
 /// The key type of some settings.
@@ -186,6 +224,23 @@ pub(crate) fn key_type(settings: &Settings) -> Result<KeyType, Error> {
 /// A path that does not depend on where the next process starts.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|source| Error::File { path: path.to_path_buf(), source })
+}
+
+/// The names that are given, or else those of the certificate signing request.
+fn names_of(texts: &[String], csr: Option<&Path>) -> Result<Vec<Name>, Error> {
+    let Some(path) = csr else { return Ok(names::parse_all(texts)?) };
+    let requested = read_csr(path)?.names().to_vec();
+    if texts.is_empty() {
+        let texts: Vec<String> = requested.iter().map(ToString::to_string).collect();
+        return Ok(names::parse_all(&texts)?);
+    }
+    let names = names::parse_all(texts)?;
+    let is_same =
+        names.len() == requested.len() && names.iter().all(|name| requested.contains(&name.identifier));
+    if !is_same {
+        return Err(SettingError::CsrNames { path: path.to_path_buf(), names: requested }.into());
+    }
+    Ok(names)
 }
 
 fn contact(email: &str) -> Result<Vec<String>, SettingError> {

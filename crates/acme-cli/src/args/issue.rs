@@ -52,6 +52,18 @@ pub(crate) struct IssueArgs {
     /// ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: ecdsa-p256]
     #[arg(long, env = "ACME_KEY_TYPE", hide_env = true, value_name = "TYPE", help_heading = "Certificate")]
     pub(crate) key_type: Option<String>,
+    /// Use the key and the names of a certificate signing request, PEM or DER; the key stays elsewhere
+    #[arg(long, env = "ACME_CSR", hide_env = true, value_name = "FILE", help_heading = "Certificate")]
+    #[arg(conflicts_with_all = ["key_type", "reuse_key", "new_key"])]
+    pub(crate) csr: Option<PathBuf>,
+    /// Keep the key when the certificate is renewed
+    #[arg(long, env = "ACME_REUSE_KEY", hide_env = true, help_heading = "Certificate")]
+    #[arg(value_parser = FalseyValueParser::new())]
+    pub(crate) reuse_key: bool,
+    /// Make a new key for each certificate (the default)
+    #[arg(long, env = "ACME_NEW_KEY", hide_env = true, help_heading = "Certificate")]
+    #[arg(value_parser = FalseyValueParser::new(), conflicts_with = "reuse_key")]
+    pub(crate) new_key: bool,
     /// The name of the certificate here [default: its first domain]
     #[arg(long, env = "ACME_NAME", hide_env = true, value_name = "CERT", help_heading = "Certificate")]
     #[arg(alias = "cert-name")]

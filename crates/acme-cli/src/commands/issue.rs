@@ -45,11 +45,12 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
     lineage.check(&settings, &options)?;
     if let Some(record) = &lineage.record
         && !options.force
-        && lineage.is_right(&settings, context.now())
+        && lineage.is_right(&store, &settings, context.now())?
     {
         return keep(context, &store, record, &settings);
     }
-    let ready = issuance::prepare(context, &settings)?;
+    let key = issuance::reusable_key(&store, &lineage.name, &settings)?;
+    let ready = issuance::prepare(context, &settings, key)?;
     store.preflight(&lineage.name)?;
     let record = store.create_certificate(&lineage.name, &settings, context.now())?;
     let changes = record.settings.changes(&settings);
@@ -75,14 +76,23 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
 }
 
 fn dry_run(context: &Context, options: &IssueOptions) -> Result<Status, Error> {
-    let remembered = match Store::open_existing(&context.settings.dir) {
-        Ok(store) => Lineage::find(&store, options)?.record,
+    let store = match Store::open_existing(&context.settings.dir) {
+        Ok(store) => Some(store),
         Err(acme_store::Error::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
+    let lineage = store.as_ref().map(|store| Lineage::find(store, options)).transpose()?;
+    let remembered = lineage.and_then(|lineage| lineage.record);
     let settings = options.merge(remembered.as_ref().map(|record| &record.settings))?;
     names::check(&settings.names, &ca::policy(&settings.ca))?;
-    issuance::dry_run(context, &settings, &options.registration)?;
+    let account = match &store {
+        Some(store) => store.account(&settings.ca.directory_url, &settings.account)?,
+        None => None,
+    };
+    let mut registration = options.registration.clone();
+    // Whoever has agreed to the CA's terms need not say so again for its staging directory.
+    registration.agree |= account.is_some_and(|account| account.terms_agreed_at.is_some());
+    issuance::dry_run(context, &settings, &registration)?;
     context.output.result("the dry run succeeded; nothing was kept");
     context.output.event("dry_run", json!({"outcome": "succeeded", "names": words(&settings.names)}));
     Ok(Status::Done)
@@ -175,8 +185,10 @@ pub(crate) fn tell_obtained(
 
 fn print_paths(context: &Context, store: &Store, record: &CertificateRecord) {
     let directory = store.current_directory(&record.name);
-    for file in ["fullchain.pem", "privkey.pem"] {
-        context.output.result(directory.join(file).display());
+    // With a request of somebody's own the key is not here.
+    let files = ["fullchain.pem", "privkey.pem"].map(|file| directory.join(file));
+    for file in files.iter().filter(|file| file.exists()) {
+        context.output.result(file.display());
     }
 }
 

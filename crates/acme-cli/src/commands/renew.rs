@@ -99,18 +99,24 @@ impl Run<'_> {
         Ok(records)
     }
 
+    /// Renews one certificate. Only an interrupt keeps the others from their turn.
     fn renew(&self, name: &CertificateName) -> Result<Renewed, Error> {
-        let (output, invocation) = (&self.context.output, &self.context.invocation);
-        let _lock = match self.store.lock_certificate(name) {
-            Ok(lock) => lock,
-            Err(error) => {
-                let error = Error::from(error);
-                report::failure(output, invocation, Some(name), &error);
-                return Ok(if error.is_temporary() { Renewed::Temporary } else { Renewed::Failed });
-            }
+        let not_obtained = match self.attempt(name) {
+            Ok(renewed) => return Ok(renewed),
+            Err(NotObtained { error: Error::Interrupted, .. }) => return Err(Error::Interrupted),
+            Err(not_obtained) => not_obtained,
         };
+        report::not_obtained(self.context, name, &not_obtained);
+        let is_temporary = not_obtained.error.is_temporary() && !self.is_late(name)?;
+        Ok(if is_temporary { Renewed::Temporary } else { Renewed::Failed })
+    }
+
+    fn attempt(&self, name: &CertificateName) -> Result<Renewed, NotObtained> {
+        let _lock = self.store.lock_certificate(name).map_err(Error::from)?;
         // Another process may have renewed it while this one waited.
-        let Some(record) = self.store.certificate(name)? else { return Ok(Renewed::Skipped) };
+        let Some(record) = self.store.certificate(name).map_err(Error::from)? else {
+            return Ok(Renewed::Skipped);
+        };
         if !self.is_due(&record) {
             self.tell_kept(&record);
             return Ok(Renewed::Skipped);
@@ -123,23 +129,11 @@ impl Run<'_> {
             settings: &record.settings,
             registration: &registration,
         };
-        match issuance.prepare_and_run() {
-            Ok(obtained) => {
-                issue::tell_obtained(self.context, self.store, &record, &record.settings, &obtained, &[]);
-                match obtained.unwritten {
-                    Some(error) => {
-                        report::failure(output, invocation, Some(name), &error);
-                        Ok(Renewed::Failed)
-                    }
-                    None => Ok(Renewed::Succeeded),
-                }
-            }
-            Err(NotObtained { error: Error::Interrupted, .. }) => Err(Error::Interrupted),
-            Err(not_obtained) => {
-                report::not_obtained(self.context, name, &not_obtained);
-                let is_temporary = not_obtained.error.is_temporary() && !self.is_late(&record);
-                Ok(if is_temporary { Renewed::Temporary } else { Renewed::Failed })
-            }
+        let obtained = issuance.prepare_and_run()?;
+        issue::tell_obtained(self.context, self.store, &record, &record.settings, &obtained, &[]);
+        match obtained.unwritten {
+            Some(error) => Err(error.into()),
+            None => Ok(Renewed::Succeeded),
         }
     }
 
@@ -150,9 +144,11 @@ impl Run<'_> {
         self.force || (!is_retired && record.due.is_none_or(|due| due <= self.context.now()))
     }
 
-    fn is_late(&self, record: &CertificateRecord) -> bool {
-        let (Some(due), Some(current)) = (record.due, &record.current) else { return false };
-        schedule::is_late(due, current.not_after, self.context.now())
+    /// Tells whether it is time to wake somebody, however temporary the failure is.
+    fn is_late(&self, name: &CertificateName) -> Result<bool, Error> {
+        let Some(record) = self.store.certificate(name)? else { return Ok(false) };
+        let (Some(due), Some(current)) = (record.due, &record.current) else { return Ok(false) };
+        Ok(schedule::is_late(due, current.not_after, self.context.now()))
     }
 
     fn tell_kept(&self, record: &CertificateRecord) {

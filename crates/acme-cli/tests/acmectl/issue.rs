@@ -353,3 +353,79 @@ fn log_file_has_no_secrets() {
     assert!(log.contains("issued"), "{log}");
     assert!(!log.contains("PRIVATE KEY"), "{log}");
 }
+
+#[test]
+fn request_of_ones_own() {
+    let world = World::new();
+    let key = acme_keys::CertificateKey::generate(acme_keys::KeyType::EcdsaP256).unwrap();
+    let names = ["www.example.test".parse().unwrap(), "example.test".parse().unwrap()];
+    let request = acme_keys::CertificateSigningRequest::new(&names, &key).unwrap();
+    world.write("request.pem", &request.to_pem());
+    assert_run!(world.run("issue --csr request.pem --ca dev"), str![[r#"
+exit 0
+--- stdout
+[WORLD]/state/certs/www.example.test/current/fullchain.pem
+--- stderr
+www.example.test: asking the test CA, http-01 answered at 127.0.0.1:[PORT]
+www.example.test: opening the account
+account: https://127.0.0.1:[PORT]/account/[ID]
+www.example.test: ordering
+www.example.test: proving control of the names
+www.example.test: asking for the certificate
+www.example.test: downloading it
+www.example.test: publishing it
+www.example.test: issued by the test CA, valid until [MOMENT], due [MOMENT]
+warning: nothing will renew it
+  next: put this line into your crontab (crontab -e):
+      17 4,16 * * * [ACMECTL] renew --quiet --dir [WORLD]/state
+
+"#]]);
+    assert_run!(world.run("issue --csr request.pem other.example.test"), str![[r#"
+exit 2
+--- stderr
+error: the certificate signing request [WORLD]/request.pem is not for the names that are given
+  fault: on this side, not the CA's
+  next: give no names, or those of the request: www.example.test example.test
+
+"#]]);
+    assert_eq!(world.run("renew --force --max-wait 0").code(), Some(0));
+    let leaf = world.read("state/certs/www.example.test/current/cert.pem");
+    assert_eq!(acme_keys::CertificateInfo::from_pem(leaf).unwrap().public_key_der, key.public_key_der());
+    assert!(!world.path("state/certs/www.example.test/current/privkey.pem").exists());
+    assert_run!(world.run("issue www.example.test example.test --new-key"), str![[r#"
+exit 0
+--- stdout
+[WORLD]/state/certs/www.example.test/current/fullchain.pem
+[WORLD]/state/certs/www.example.test/current/privkey.pem
+--- stderr
+changed: csr from [WORLD]/request.pem to nothing
+www.example.test: asking the test CA, http-01 answered at 127.0.0.1:[PORT]
+www.example.test: opening the account
+www.example.test: ordering
+www.example.test: proving control of the names
+www.example.test: asking for the certificate
+www.example.test: downloading it
+www.example.test: publishing it
+www.example.test: issued by the test CA, valid until [MOMENT], due [MOMENT]
+warning: nothing will renew it
+  next: put this line into your crontab (crontab -e):
+      17 4,16 * * * [ACMECTL] renew --quiet --dir [WORLD]/state
+
+"#]]);
+    assert!(world.path("state/certs/www.example.test/current/privkey.pem").exists());
+}
+
+#[test]
+fn key_is_used_again_if_that_is_wanted() {
+    let world = World::new();
+    let key = "state/certs/www.example.test/current/privkey.pem";
+    assert_eq!(world.run("issue www.example.test --ca dev --reuse-key").code(), Some(0));
+    let first = world.read(key);
+    assert_eq!(world.run("renew --force --max-wait 0").code(), Some(0));
+    assert_eq!(world.read(key), first);
+    assert_eq!(world.run("issue www.example.test --force --key-type rsa-2048").code(), Some(0));
+    let second = world.read(key);
+    assert_ne!(second, first);
+    assert_eq!(world.run("issue www.example.test --force --new-key").code(), Some(0));
+    assert_ne!(world.read(key), second);
+}

@@ -77,6 +77,10 @@ Challenge:
 Certificate:
       --key-type <TYPE>  ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default:
                          ecdsa-p256]
+      --csr <FILE>       Use the key and the names of a certificate signing request, PEM or DER; the
+                         key stays elsewhere
+      --reuse-key        Keep the key when the certificate is renewed
+      --new-key          Make a new key for each certificate (the default)
       --name <CERT>      The name of the certificate here [default: its first domain]
       --drop             Let names of the certificate go that are not given any more
       --force            Obtain it although there is a right one, or although it is of a production
