@@ -13,7 +13,7 @@ use crate::persist::{sync_directory, write_beside};
 /// Reads the key, or makes it. Of two processes that make it at the same time one wins, and both
 /// use its key: the file is linked into place, which fails if it is there.
 pub(super) fn read_or_make(path: &Path) -> Result<AccountKey> {
-    let failed = |source| Error::KeyFile { path: path.to_path_buf(), source };
+    let failed = |source| failed(path, source);
     if let Some(key) = read(path)? {
         return Ok(key);
     }
@@ -31,9 +31,15 @@ pub(super) fn read_or_make(path: &Path) -> Result<AccountKey> {
 }
 
 fn read(path: &Path) -> Result<Option<AccountKey>> {
-    match fs::read(path) {
-        Ok(pem) => Ok(Some(AccountKey::from_pem(pem)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::KeyFile { path: path.to_path_buf(), source }),
-    }
+    let pem = match fs::read(path) {
+        Ok(pem) => pem,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(path, error)),
+    };
+    let damaged = |error| failed(path, io::Error::new(io::ErrorKind::InvalidData, error));
+    AccountKey::from_pem(pem).map(Some).map_err(damaged)
+}
+
+fn failed(path: &Path, source: io::Error) -> Error {
+    Error::KeyFile { path: path.to_path_buf(), source }
 }

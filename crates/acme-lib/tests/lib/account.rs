@@ -172,3 +172,22 @@ fn a_directory_without_https_is_refused() {
     assert!(matches!(error.as_acme(), Some(proto::Error::Misuse(proto::Misuse::Url(_)))), "{error:?}");
     assert_eq!(ca.requests().len(), 0);
 }
+
+#[test]
+fn a_key_file_that_can_not_be_used_is_named() {
+    let (directory, path) = key_file();
+    let ca = world::gentle().start().unwrap();
+    for content in ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+        fs::write(&path, content).unwrap();
+        let error = world::builder(&ca).key_file(&path).open().unwrap_err();
+        assert!(matches!(&error, Error::KeyFile { path: named, .. } if *named == path), "{error:?}");
+        assert!(std::error::Error::source(&error).is_some());
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+    let missing = directory.path().join("missing/account.pem");
+    for path in [directory.path(), &missing] {
+        let error = world::builder(&ca).key_file(path).open().unwrap_err();
+        assert!(matches!(&error, Error::KeyFile { path: named, .. } if named == path), "{error:?}");
+    }
+    assert_eq!(ca.requests().len(), 0);
+}
