@@ -10,12 +10,15 @@ mod counts;
 mod hostile;
 #[path = "lib/in_process.rs"]
 mod in_process;
+#[path = "lib/interrupted.rs"]
+mod interrupted;
 #[path = "lib/issue.rs"]
 mod issue;
 #[path = "lib/persist.rs"]
 mod persist;
 #[path = "lib/steps.rs"]
 mod steps;
+
 #[path = "lib/validation.rs"]
 mod validation;
 #[path = "lib/world.rs"]
