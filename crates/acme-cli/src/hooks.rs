@@ -237,8 +237,7 @@ impl Printed {
     fn text(self) -> String {
         let _ = self.end.recv_timeout(PATIENCE);
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-        String::from_utf8_lossy(&text).chars().map(printable).collect()
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 

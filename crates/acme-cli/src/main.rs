@@ -55,7 +55,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Status {
-    let invocation = Invocation::new(std::env::args().skip(1));
+    let invocation =
+        Invocation::new(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
     let output = Output::new(args.global.json, args.global.quiet);
     let context = match Context::new(args.global, output.clone(), invocation.clone()) {
         Ok(context) => context,

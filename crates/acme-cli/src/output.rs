@@ -63,42 +63,46 @@ impl Output {
     /// Tells how far it is; not with `--quiet`.
     pub(crate) fn progress(&self, line: impl fmt::Display) {
         if !self.is_quiet {
-            self.write_err(format_args!("{line}"));
+            self.write_err("", line);
         }
     }
 
     /// Tells something that should not be overlooked; not with `--quiet`.
     pub(crate) fn warn(&self, text: impl fmt::Display) {
         if !self.is_quiet {
-            self.write_err(format_args!("{YELLOW}warning:{RESET} {text}"));
+            self.write_err(WARNING, text);
         }
     }
 
     /// Tells a failure.
     pub(crate) fn error(&self, text: impl fmt::Display) {
-        self.write_err(format_args!("{RED}error:{RESET} {text}"));
+        self.write_err(ERROR, text);
     }
 
     /// Adds a line to an error.
     pub(crate) fn error_line(&self, line: impl fmt::Display) {
-        self.write_err(format_args!("{line}"));
+        self.write_err("", line);
     }
 
     // A reader that has gone away is no reason to stop obtaining a certificate.
-    fn write_out(&self, line: fmt::Arguments<'_>) {
+    fn write_out(&self, line: impl fmt::Display) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = writeln!(streams.out, "{line}");
+        let _ = writeln!(streams.out, "{}", printable(&line.to_string()));
     }
 
-    fn write_err(&self, line: fmt::Arguments<'_>) {
+    fn write_err(&self, label: &str, line: impl fmt::Display) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = writeln!(streams.err, "{line}");
+        let _ = writeln!(streams.err, "{label}{}", printable(&line.to_string()));
     }
+}
+
+/// A line without what could steer a terminal: much of what is printed came from elsewhere.
+fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The version of the JSON.
 const VERSION: u32 = 1;
 
-const RED: &str = "\u{1b}[1;31m";
-const YELLOW: &str = "\u{1b}[1;33m";
-const RESET: &str = "\u{1b}[0m";
+const ERROR: &str = "\u{1b}[1;31merror:\u{1b}[0m ";
+const WARNING: &str = "\u{1b}[1;33mwarning:\u{1b}[0m ";

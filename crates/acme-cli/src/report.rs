@@ -126,19 +126,14 @@ fn problem(output: &Output, problem: &Problem) {
         None => output.error_line(format_args!("  type: {kind}")),
     }
     if let Some(detail) = problem.detail.as_ref().or(problem.title.as_ref()) {
-        output.error_line(format_args!("  detail: {}", printable(detail)));
+        output.error_line(format_args!("  detail: {}", detail));
     }
     for subproblem in &problem.subproblems {
-        output.error_line(format_args!("  name: {}", printable(&subproblem.to_string())));
+        output.error_line(format_args!("  name: {}", subproblem));
     }
     if let Some(instance) = &problem.instance {
-        output.error_line(format_args!("  page: {}", printable(instance)));
+        output.error_line(format_args!("  page: {}", instance));
     }
-}
-
-/// A CA's text without what could steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn event(certificate: Option<&CertificateName>, error: &Error, advice: &[Advice]) -> Map<String, Value> {

@@ -127,8 +127,7 @@ impl IssueOptions {
             ca::read_root(&path).map(|pem| (path, pem))
         });
         let http = args.http.then(ChallengeMethod::default);
-        let listen =
-            (!args.http_listen.is_empty()).then_some(ChallengeMethod::Http { listen: args.http_listen });
+        let listen = args.http_listen.map(|address| ChallengeMethod::Http { listen: vec![address] });
         let webroot = args.webroot.map(|dir| absolute(&dir).map(|dir| ChallengeMethod::Webroot { dir }));
         let options = Self {
             names: names_of(&texts, csr.as_deref())?,

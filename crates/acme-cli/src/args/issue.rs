@@ -42,8 +42,8 @@ pub(crate) struct IssueArgs {
     pub(crate) http: bool,
     /// Answer http-01 at this address, to which port 80 of the names leads
     #[arg(long, env = "ACME_HTTP_LISTEN", hide_env = true, help_heading = "Challenge")]
-    #[arg(value_name = "ADDR:PORT", conflicts_with = "webroot", value_delimiter = ',')]
-    pub(crate) http_listen: Vec<SocketAddr>,
+    #[arg(value_name = "ADDR:PORT", conflicts_with = "webroot")]
+    pub(crate) http_listen: Option<SocketAddr>,
     /// Leave http-01 responses in the directory that a web server serves as /
     #[arg(long, env = "ACME_WEBROOT", hide_env = true, help_heading = "Challenge", value_name = "DIR")]
     #[arg(short_alias = 'w', aliases = ["webroot-path"])]
@@ -72,7 +72,7 @@ pub(crate) struct IssueArgs {
     #[arg(long = "drop", env = "ACME_DROP", hide_env = true, help_heading = "Certificate")]
     #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) drop_names: bool,
-    /// Obtain it although there is a right one, or although it is of a production CA
+    /// Obtain it although the one that is there is right, or is of a production CA
     #[arg(long, env = "ACME_FORCE", hide_env = true, help_heading = "Certificate")]
     #[arg(aliases = ["force-renewal", "force-renew"])]
     #[arg(value_parser = FalseyValueParser::new())]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acme_store::{CertificateName, CertificateRecord, Store};
+use acme_store::{AfterRevocation, CertificateName, CertificateRecord, Store};
 use serde_json::json;
 
 use super::issue;
@@ -138,10 +138,7 @@ impl Run<'_> {
     }
 
     fn is_due(&self, record: &CertificateRecord) -> bool {
-        let is_retired = record
-            .revocation
-            .is_some_and(|revocation| revocation.then == acme_store::AfterRevocation::Retire);
-        self.force || (!is_retired && record.due.is_none_or(|due| due <= self.context.now()))
+        self.force || (!is_retired(record) && record.due.is_none_or(|due| due <= self.context.now()))
     }
 
     /// Tells whether it is time to wake somebody, however temporary the failure is.
@@ -153,7 +150,11 @@ impl Run<'_> {
 
     fn tell_kept(&self, record: &CertificateRecord) {
         let due = record.due.map(|due| moment::for_people(due, self.context.now())).unwrap_or_default();
-        self.context.output.progress(format_args!("{}: kept; it is due {due}", record.name));
+        if is_retired(record) {
+            self.context.output.progress(format_args!("{}: revoked, and not renewed any more", record.name));
+        } else {
+            self.context.output.progress(format_args!("{}: kept; it is due {due}", record.name));
+        }
         self.context.output.event(
             "certificate",
             json!({
@@ -181,6 +182,10 @@ impl Run<'_> {
         }
         Ok(is_any)
     }
+}
+
+fn is_retired(record: &CertificateRecord) -> bool {
+    record.revocation.is_some_and(|revocation| revocation.then == AfterRevocation::Retire)
 }
 
 /// How many came to what.

@@ -361,7 +361,9 @@ fn request_of_ones_own() {
     let names = ["www.example.test".parse().unwrap(), "example.test".parse().unwrap()];
     let request = acme_keys::CertificateSigningRequest::new(&names, &key).unwrap();
     world.write("request.pem", &request.to_pem());
-    assert_run!(world.run("issue --csr request.pem --ca dev"), str![[r#"
+    assert_run!(
+        world.run("issue --csr request.pem --ca dev"),
+        str![[r#"
 exit 0
 --- stdout
 [WORLD]/state/certs/www.example.test/current/fullchain.pem
@@ -379,20 +381,26 @@ warning: nothing will renew it
   next: put this line into your crontab (crontab -e):
       17 4,16 * * * [ACMECTL] renew --quiet --dir [WORLD]/state
 
-"#]]);
-    assert_run!(world.run("issue --csr request.pem other.example.test"), str![[r#"
+"#]]
+    );
+    assert_run!(
+        world.run("issue --csr request.pem other.example.test"),
+        str![[r#"
 exit 2
 --- stderr
 error: the certificate signing request [WORLD]/request.pem is not for the names that are given
   fault: on this side, not the CA's
   next: give no names, or those of the request: www.example.test example.test
 
-"#]]);
+"#]]
+    );
     assert_eq!(world.run("renew --force --max-wait 0").code(), Some(0));
     let leaf = world.read("state/certs/www.example.test/current/cert.pem");
     assert_eq!(acme_keys::CertificateInfo::from_pem(leaf).unwrap().public_key_der, key.public_key_der());
     assert!(!world.path("state/certs/www.example.test/current/privkey.pem").exists());
-    assert_run!(world.run("issue www.example.test example.test --new-key"), str![[r#"
+    assert_run!(
+        world.run("issue www.example.test example.test --new-key"),
+        str![[r#"
 exit 0
 --- stdout
 [WORLD]/state/certs/www.example.test/current/fullchain.pem
@@ -411,7 +419,8 @@ warning: nothing will renew it
   next: put this line into your crontab (crontab -e):
       17 4,16 * * * [ACMECTL] renew --quiet --dir [WORLD]/state
 
-"#]]);
+"#]]
+    );
     assert!(world.path("state/certs/www.example.test/current/privkey.pem").exists());
 }
 

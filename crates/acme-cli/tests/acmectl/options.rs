@@ -83,8 +83,7 @@ Certificate:
       --new-key          Make a new key for each certificate (the default)
       --name <CERT>      The name of the certificate here [default: its first domain]
       --drop             Let names of the certificate go that are not given any more
-      --force            Obtain it although there is a right one, or although it is of a production
-                         CA
+      --force            Obtain it although the one that is there is right, or is of a production CA
       --dry-run          Try everything at the CA's staging directory with a throw-away account, and
                          keep nothing
 

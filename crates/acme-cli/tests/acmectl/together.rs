@@ -101,3 +101,17 @@ fn what_a_killed_process_left_is_swept() {
     world.run("renew --max-wait 0");
     assert_eq!(std::fs::read_dir(&responses).unwrap().count(), 0, "it was taken away");
 }
+
+#[test]
+fn test_ca_whose_port_is_taken_moves() {
+    let world = World::new();
+    assert_eq!(world.run("issue www.example.test --ca dev").code(), Some(0));
+    let address = world.read("state/dev-ca/listen");
+    let _taken = std::net::TcpListener::bind(address.trim()).unwrap();
+    let run = world.run("renew --force --max-wait 0");
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    assert_ne!(world.read("state/dev-ca/listen"), address);
+    let accounts = acme_store::Store::open(world.path("state")).unwrap().accounts().unwrap();
+    assert_eq!(accounts.len(), 1);
+    assert!(accounts[0].url.as_ref().unwrap().ends_with("/account/1"), "{accounts:?}");
+}
