@@ -93,18 +93,30 @@ impl Issuance<'_> {
     ///
     /// Settings that did not lead to a certificate do not replace ones that did.
     pub(crate) fn run(&self, mut ready: Ready) -> Result<Obtained, NotObtained> {
-        let (store, name) = (self.store, &self.record.name);
-        let mut progress = Progress::new(self.context.output.clone(), name.as_str());
-        let changes = store.update_settings(name, self.settings).map_err(Error::from)?;
+        let mut progress = Progress::new(self.context.output.clone(), self.record.name.as_str());
+        self.store.update_settings(&self.record.name, &self.interim_settings()).map_err(Error::from)?;
         let error = match self.attempt(&mut ready, &mut progress) {
             Ok(obtained) => return Ok(obtained),
             Err(error) => error,
         };
-        let rolls_back = !changes.is_empty() && self.record.current.is_some();
-        if rolls_back {
-            store.update_settings(name, &self.record.settings).map_err(Error::from)?;
+        let keeps_old = self.record.current.is_some();
+        if keeps_old {
+            self.store.update_settings(&self.record.name, &self.record.settings).map_err(Error::from)?;
         }
-        Err(self.record_failure(error, progress.step(), rolls_back)?)
+        let rolled_back = keeps_old && !self.record.settings.changes(self.settings).is_empty();
+        Err(self.record_failure(error, progress.step(), rolled_back)?)
+    }
+
+    /// The settings for as long as it is not known whether there will be a certificate: those that
+    /// led to the last one, but for how control is proved, so that it can be taken away again.
+    fn interim_settings(&self) -> Settings {
+        if self.record.current.is_none() {
+            return self.settings.clone();
+        }
+        let mut interim = self.record.settings.clone();
+        interim.challenge.clone_from(&self.settings.challenge);
+        interim.challenges.clone_from(&self.settings.challenges);
+        interim
     }
 
     fn attempt(&self, ready: &mut Ready, progress: &mut Progress) -> Result<Obtained, Error> {
@@ -170,6 +182,7 @@ impl Issuance<'_> {
             due,
         };
         let (name, now) = (&self.record.name, self.context.now());
+        self.store.update_settings(name, self.settings)?;
         let (generation, unwritten) = match self.store.publish(name, &publication, now) {
             Ok(generation) => (generation, None),
             Err(error @ acme_store::Error::Projection { .. }) => {

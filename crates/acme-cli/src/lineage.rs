@@ -1,6 +1,6 @@
 //! Which certificate is meant, and whether it may become what is asked for.
 
-use acme_keys::CertificateInfo;
+use acme_keys::{CertificateInfo, CertificateKey};
 use acme_proto::Identifier;
 use acme_store::{CertificateName, CertificateRecord, Settings, Store, Timestamp};
 
@@ -95,7 +95,9 @@ impl Lineage {
 
     /// Tells whether what there is is what is asked for, and not due.
     pub(crate) fn is_right(&self, store: &Store, settings: &Settings, now: Timestamp) -> Result<bool, Error> {
-        Ok(self.has_right_settings(settings, now) && is_for_request(store, &self.name, settings)?)
+        Ok(self.has_right_settings(settings, now)
+            && is_for_request(store, &self.name, settings)?
+            && !is_under_way(store, &self.name, settings)?)
     }
 
     fn has_right_settings(&self, settings: &Settings, now: Timestamp) -> bool {
@@ -121,6 +123,20 @@ fn is_for_request(store: &Store, name: &CertificateName, settings: &Settings) ->
     let Some(publication) = store.publication(name)? else { return Ok(false) };
     let info = CertificateInfo::from_pem(publication.certificate_pem)?;
     Ok(info.public_key_der == request.public_key_der())
+}
+
+/// Tells whether an issuance with these settings was begun and did not end: its process may have been
+/// killed when the settings were stored and the certificate was not.
+fn is_under_way(store: &Store, name: &CertificateName, settings: &Settings) -> Result<bool, Error> {
+    let Some(checkpoint) = store.checkpoint(name)? else { return Ok(false) };
+    let intent = checkpoint.intent;
+    // The test CA's directory has another URL each time.
+    let is_of_ca = ca::kind(&settings.ca) == Kind::Dev || intent.directory_url == settings.ca.directory_url;
+    let has_key_type = match &intent.private_key {
+        Some(pem) => CertificateKey::from_pem(pem.expose())?.key_type() == settings::key_type(settings)?,
+        None => settings.csr.is_some(),
+    };
+    Ok(is_of_ca && has_key_type && same_names(&intent.identifiers, &settings.names))
 }
 
 /// The certificate that has exactly these names.
