@@ -43,7 +43,8 @@ impl Interrupt {
         Self::default()
     }
 
-    /// Asks for the end. A wait ends at once, a request that is out is waited for.
+    /// Asks for the end. A wait ends at once, a request that is out is waited for; a certificate
+    /// that is there already is handed out all the same.
     pub fn trigger(&self) {
         *self.shared.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.shared.1.notify_all();
@@ -119,14 +120,24 @@ impl Driver {
         mut flow: F,
         mut hands: Hands<'_>,
     ) -> Result<F::Output, acme_proto::Error> {
+        let is_triggered = |hands: &Hands<'_>| hands.interrupt.is_some_and(Interrupt::is_triggered);
         let mut input = Input::Start;
         let mut is_cancelled = false;
         loop {
-            if !is_cancelled && hands.interrupt.is_some_and(Interrupt::is_triggered) {
+            let is_news = !matches!(input, Input::Start | Input::Elapsed);
+            if !is_cancelled && !is_news && is_triggered(&hands) {
                 is_cancelled = true;
                 input = Input::Cancel;
             }
             let step = self.with_session(|session| flow.resume(session, input, Timestamp::now()))?;
+            // The flow has heard what came of the last step: an order that was made, above all. At
+            // its end there is nothing left to cancel.
+            let is_end = matches!(step, Step::Done(_) | Step::Withdraw(_));
+            if !is_cancelled && !is_end && is_triggered(&hands) {
+                is_cancelled = true;
+                input = Input::Cancel;
+                continue;
+            }
             match self.carry_out(step, &mut hands, is_cancelled) {
                 ControlFlow::Continue(result) => input = result,
                 ControlFlow::Break(output) => return Ok(output),

@@ -207,3 +207,53 @@ fn another_request_begins_anew_and_takes_away_what_was_left() {
     assert!(left.0.in_place.is_empty());
     assert_eq!(ca.counts().orders, 2);
 }
+
+/// What the CA said before the interrupt was heard is not thrown away.
+#[test]
+fn an_interrupt_beside_new_order_does_not_lose_the_order() {
+    let interrupt = Interrupt::new();
+    let ca = interrupting(Operation::NewOrder, &interrupt);
+    let account = world::builder(&ca).open().unwrap();
+    let (request, mut notebook) = (request(), Notebook::default());
+    let issuance = account.issuance(&request).journal(&mut notebook).interrupt(&interrupt);
+    assert!(is_cancelled(&issuance.run(&mut Desk::default()).unwrap_err()));
+    assert!(notebook.read().unwrap().order_url.is_some(), "the order is lost");
+    account.issuance(&request).journal(&mut notebook).run(&mut Desk::default()).unwrap();
+    assert_eq!((ca.counts().orders, ca.counts().orders_finalized), (1, 1));
+}
+
+#[test]
+fn an_interrupt_beside_the_download_comes_too_late() {
+    let interrupt = Interrupt::new();
+    let ca = interrupting(Operation::Certificate, &interrupt);
+    let account = world::builder(&ca).open().unwrap();
+    let (request, mut desk) = (request(), Desk::default());
+    let issued = account.issuance(&request).interrupt(&interrupt).run(&mut desk).unwrap();
+    assert!(issued.left_in_place.is_empty());
+    assert!(desk.in_place.is_empty());
+}
+
+#[test]
+fn an_interrupt_beside_the_withdrawal_comes_too_late() {
+    struct Trigger(Desk, Interrupt);
+    impl Solver for Trigger {
+        fn challenge_types(&self, name: &Identifier) -> Vec<ChallengeType> {
+            self.0.challenge_types(name)
+        }
+        fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+            self.0.present(challenges)
+        }
+        fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+            self.1.trigger();
+            self.0.withdraw(challenges)
+        }
+    }
+    let interrupt = Interrupt::new();
+    let ca = world::gentle().start().unwrap();
+    let account = world::builder(&ca).open().unwrap();
+    let (request, mut solver) = (request(), Trigger(Desk::default(), interrupt.clone()));
+    let issued = account.issuance(&request).interrupt(&interrupt).run(&mut solver).unwrap();
+    assert!(interrupt.is_triggered());
+    assert!(issued.left_in_place.is_empty(), "{:?}", issued.left_in_place);
+    assert!(solver.0.in_place.is_empty());
+}
