@@ -4,8 +4,10 @@ mod account;
 mod admission;
 mod authorization;
 mod certificate;
+mod directory;
 mod order;
 mod revocation;
+mod rollover;
 mod sabotage;
 
 use std::{
@@ -251,6 +253,7 @@ impl Ca {
             Route::NewAccount => self.new_account(request, now),
             Route::Account(id) => self.account(request, id, now),
             Route::Orders(id) => self.orders(request, id, now),
+            Route::KeyChange => self.key_change(request),
             Route::NewOrder => self.new_order(request, now),
             Route::Order(id) => self.order(request, id, now),
             Route::Authorization(id) => self.authorization(request, id, now),
@@ -260,26 +263,6 @@ impl Ca {
             Route::Revoke => self.revoke_certificate(request, now),
             Route::Unknown => Err(Problem::not_found("resource").into()),
         }
-    }
-
-    /// RFC 8555 section 7.1.1.
-    fn directory(&mut self) -> Response<Vec<u8>> {
-        let mut meta = Map::new();
-        if let Some(terms) = &self.config.terms_of_service {
-            meta.insert("termsOfService".to_owned(), json!(terms));
-        }
-        self.decorate(&mut meta, &["termsOfService", "website", "caaIdentities"]);
-        let mut directory = Map::new();
-        directory.insert("newNonce".to_owned(), json!(self.url("/new-nonce")));
-        directory.insert("newAccount".to_owned(), json!(self.url("/new-account")));
-        directory.insert("newOrder".to_owned(), json!(self.url("/new-order")));
-        directory.insert("revokeCert".to_owned(), json!(self.url("/revoke-cert")));
-        directory.insert("meta".to_owned(), Value::Object(meta));
-        if self.config.random_directory_key {
-            directory.insert(self.state.dice.word(), json!(RANDOM_KEY_EXPLANATION));
-        }
-        self.decorate(&mut directory, &["newAuthz", "keyChange"]);
-        reply::json(StatusCode::OK, &Value::Object(directory))
     }
 
     /// Adds to an object what the switches ask for: members of no RFC, and `null` for absent ones.
@@ -427,6 +410,7 @@ fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Ref
         Operation::NewAccount
         | Operation::Account
         | Operation::Orders
+        | Operation::KeyChange
         | Operation::NewOrder
         | Operation::Order
         | Operation::Authorization
@@ -449,4 +433,3 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 const MAX_NONCES: usize = 100_000;
 const EXPOSED_HEADERS: &str = "Link, Replay-Nonce, Location, Retry-After";
-const RANDOM_KEY_EXPLANATION: &str = "RFC 8555 section 7.1.1 lets directories hold keys that you do not know";

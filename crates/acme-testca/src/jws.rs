@@ -32,27 +32,63 @@ pub(crate) enum Signer {
 impl Jws {
     /// Takes a body apart and checks everything that needs no knowledge of accounts.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
-        let outer = outer(body)?;
-        let protected = member(&outer, "protected")?;
-        let payload = member(&outer, "payload")?;
-        let signature = member(&outer, "signature")?;
-        let header = header(&decode("protected", protected)?)?;
-        let algorithm = algorithm(&header)?;
-        let signer = signer(&header)?;
-        Ok(Self {
-            algorithm,
-            nonce: nonce(&header)?,
-            url: header_text(&header, "url")?,
-            signer,
-            payload: decode("payload", payload)?,
-            signing_input: format!("{protected}.{payload}").into_bytes(),
-            signature: decode("signature", signature)?,
+        let parts = Flattened::parse(body)?;
+        Self::of(parts, nonce)
+    }
+
+    /// Takes apart the JWS within a keyChange, which has no nonce (RFC 8555 section 7.3.5).
+    pub(crate) fn parse_inner(body: &[u8]) -> Result<Self, Problem> {
+        Self::of(Flattened::parse(body)?, |header| match header.get("nonce") {
+            None => Ok(String::new()),
+            Some(_) => {
+                Err(Problem::malformed("RFC 8555 section 7.3.5: the inner JWS must have no \"nonce\""))
+            }
         })
     }
 
     /// Verifies the signature.
     pub(crate) fn verify(&self, key: &PublicKey) -> Result<(), Problem> {
         key.verify_jws(self.algorithm, &self.signing_input, &self.signature)
+    }
+
+    fn of(
+        parts: Flattened,
+        nonce: impl FnOnce(&Map<String, Value>) -> Result<String, Problem>,
+    ) -> Result<Self, Problem> {
+        let header = &parts.header;
+        Ok(Self {
+            algorithm: algorithm(header)?,
+            signer: signer(header)?,
+            nonce: nonce(header)?,
+            url: header_text(header, "url")?,
+            payload: parts.payload,
+            signing_input: parts.signing_input,
+            signature: parts.signature,
+        })
+    }
+}
+
+/// A JWS in flattened serialization, whatever its header says.
+#[derive(Debug)]
+pub(crate) struct Flattened {
+    pub(crate) header: Map<String, Value>,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signing_input: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+impl Flattened {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let outer = outer(body)?;
+        let protected = member(&outer, "protected")?;
+        let payload = member(&outer, "payload")?;
+        let signature = member(&outer, "signature")?;
+        Ok(Self {
+            header: header(&decode("protected", protected)?)?,
+            payload: decode("payload", payload)?,
+            signing_input: format!("{protected}.{payload}").into_bytes(),
+            signature: decode("signature", signature)?,
+        })
     }
 }
 
@@ -115,7 +151,7 @@ fn nonce(header: &Map<String, Value>) -> Result<String, Problem> {
     Ok(nonce)
 }
 
-fn header_text(header: &Map<String, Value>, name: &str) -> Result<String, Problem> {
+pub(crate) fn header_text(header: &Map<String, Value>, name: &str) -> Result<String, Problem> {
     match header.get(name) {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(_) => Err(refusal(&format!("\"{name}\" must be a string"))),

@@ -48,7 +48,7 @@
 //!
 //! # What it does
 //!
-//! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys), orders of `dns` identifiers with
+//! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) and their change of keys, orders of `dns` identifiers with
 //! wildcards, authorizations, http-01, finalize, download, revocation by account, by authorizations
 //! and by certificate key, and the list of orders. dns-01 and tls-alpn-01 are offered; a server
 //! says that it cannot validate them unless [`Config::always_valid`] is set.

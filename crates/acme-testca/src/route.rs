@@ -17,6 +17,8 @@ pub enum Operation {
     Account,
     /// Reading a page of an account's orders.
     Orders,
+    /// Giving an account another key.
+    KeyChange,
     /// Making an order.
     NewOrder,
     /// Reading an order.
@@ -43,6 +45,7 @@ pub(crate) enum Route<'a> {
     NewAccount,
     Account(&'a str),
     Orders(&'a str),
+    KeyChange,
     NewOrder,
     Order(&'a str),
     Authorization(&'a str),
@@ -62,6 +65,7 @@ impl<'a> Route<'a> {
             (Some("new-account"), None, None, None) => Self::NewAccount,
             (Some("account"), Some(id), None, None) => Self::Account(id),
             (Some("account"), Some(id), Some("orders"), None) => Self::Orders(id),
+            (Some("key-change"), None, None, None) => Self::KeyChange,
             (Some("new-order"), None, None, None) => Self::NewOrder,
             (Some("order"), Some(id), None, None) => Self::Order(id),
             (Some("order"), Some(id), Some("finalize"), None) => Self::Finalize(id),
@@ -83,6 +87,7 @@ impl<'a> Route<'a> {
             Self::NewAccount => Operation::NewAccount,
             Self::Account(_) => Operation::Account,
             Self::Orders(_) => Operation::Orders,
+            Self::KeyChange => Operation::KeyChange,
             Self::NewOrder => Operation::NewOrder,
             Self::Order(_) => Operation::Order,
             Self::Authorization(_) => Operation::Authorization,

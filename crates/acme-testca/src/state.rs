@@ -37,6 +37,9 @@ pub(crate) struct Account {
     pub(crate) status: AccountStatus,
     /// Oldest first.
     pub(crate) orders: Vec<String>,
+    /// Of the keys that it had before.
+    #[serde(default)]
+    pub(crate) old_thumbprints: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,8 @@ mod client;
 mod faults;
 #[path = "testca/flows.rs"]
 mod flows;
+#[path = "testca/rollover.rs"]
+mod rollover;
 #[path = "testca/saved.rs"]
 mod saved;
 #[cfg(feature = "serve")]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Ca, Refusal,
     admission::{self, object},
+    rollover::certificate_key,
 };
 use crate::{
     key::PublicKey,
@@ -45,12 +46,7 @@ impl Ca {
             return Err(terms_wanted(terms));
         }
         if self.certificate_key_is(&key) {
-            return Err(Problem::new(
-                "badPublicKey",
-                400,
-                "RFC 8555 section 11.1: the key of an account is not that of a certificate",
-            )
-            .into());
+            return Err(certificate_key().into());
         }
         let id = (self.state.accounts.len() + 1).to_string();
         let account = Account {
@@ -60,6 +56,7 @@ impl Ca {
             terms_agreed,
             status: AccountStatus::Valid,
             orders: Vec::new(),
+            old_thumbprints: Vec::new(),
         };
         self.state.accounts.insert(id.clone(), account);
         Ok(self.account_response(StatusCode::CREATED, &id))
@@ -151,7 +148,7 @@ impl Ca {
         Ok(orders)
     }
 
-    fn account_of(&self, key: &PublicKey) -> Option<String> {
+    pub(super) fn account_of(&self, key: &PublicKey) -> Option<String> {
         let mut accounts = self.state.accounts.iter();
         let (id, _) = accounts.find(|(_, account)| account.key.as_ref() == Some(key))?;
         Some(id.clone())
@@ -162,7 +159,7 @@ impl Ca {
         self.account_of(key).is_some()
     }
 
-    fn account_response(&mut self, status: StatusCode, id: &str) -> Response<Vec<u8>> {
+    pub(super) fn account_response(&mut self, status: StatusCode, id: &str) -> Response<Vec<u8>> {
         let url = self.url(&format!("/account/{id}"));
         let mut body = Map::new();
         if let Some(account) = self.state.accounts.get(id) {

@@ -46,6 +46,7 @@ impl Ca {
             | Route::NewAccount
             | Route::Account(_)
             | Route::Orders(_)
+            | Route::KeyChange
             | Route::Revoke
             | Route::Unknown => Vec::new(),
         }

@@ -1,0 +1,41 @@
+//! The directory (RFC 8555 section 7.1.1).
+
+use http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::Ca;
+use crate::reply;
+
+impl Ca {
+    /// What this CA offers, and nothing else.
+    pub(super) fn directory(&mut self) -> Response<Vec<u8>> {
+        let mut directory = Map::new();
+        for (name, path) in RESOURCES {
+            directory.insert(name.to_owned(), json!(self.url(path)));
+        }
+        directory.insert("meta".to_owned(), Value::Object(self.meta()));
+        if self.config.random_directory_key {
+            directory.insert(self.state.dice.word(), json!(RANDOM_KEY_EXPLANATION));
+        }
+        self.decorate(&mut directory, &["newAuthz"]);
+        reply::json(StatusCode::OK, &Value::Object(directory))
+    }
+
+    fn meta(&mut self) -> Map<String, Value> {
+        let mut meta = Map::new();
+        if let Some(terms) = &self.config.terms_of_service {
+            meta.insert("termsOfService".to_owned(), json!(terms));
+        }
+        self.decorate(&mut meta, &["termsOfService", "website", "caaIdentities"]);
+        meta
+    }
+}
+
+const RESOURCES: [(&str, &str); 5] = [
+    ("newNonce", "/new-nonce"),
+    ("newAccount", "/new-account"),
+    ("newOrder", "/new-order"),
+    ("revokeCert", "/revoke-cert"),
+    ("keyChange", "/key-change"),
+];
+const RANDOM_KEY_EXPLANATION: &str = "RFC 8555 section 7.1.1 lets directories hold keys that you do not know";
