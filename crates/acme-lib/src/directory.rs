@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acme_keys::AccountKey;
-use acme_proto::{Algorithm, OpenAccount, Registration};
+use acme_keys::{AccountKey, CertificateInfo, CertificateKey};
+use acme_proto::{Algorithm, OpenAccount, Registration, RevocationReason, Revoke};
 
 use crate::account::{Account, AccountParts};
 use crate::api::{ApiAccount, ApiDirectory};
 use crate::connect::{Connect, DirectoryUrl, seed};
 use crate::driver::Driver;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::persist::{ACCOUNT_KEY, Persist, PersistKey, PersistKind};
 
 /// A CA's directory, and a place to keep accounts and certificates.
@@ -90,6 +90,30 @@ impl<P: Persist> Directory<P> {
             persist: self.persist.clone(),
             realm: realm.to_string(),
         }))
+    }
+
+    /// Revokes a certificate with its own private key, both as PEM: no account is needed. That it
+    /// was revoked before is no error.
+    ///
+    /// # Errors
+    /// [`Error::KeyMismatch`] when the key is another one's; when either can't be read, or when
+    /// the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.6>
+    pub fn revoke_with_key(
+        &self,
+        certificate_pem: &str,
+        private_key_pem: &str,
+        reason: RevocationReason,
+    ) -> Result<()> {
+        let key = CertificateKey::from_pem(private_key_pem)?;
+        if !CertificateInfo::from_pem(certificate_pem)?.matches(&key) {
+            return Err(Error::KeyMismatch);
+        }
+        let certificates = acme_keys::certificates_from_pem(certificate_pem)?;
+        let leaf = certificates.first().map(AsRef::as_ref).unwrap_or_default();
+        let signer = Arc::new(key.to_signer()?);
+        Ok(self.driver.call(Revoke::by_certificate_key(leaf, reason, signer))?)
     }
 
     /// The directory as JSON members, for debugging.

@@ -222,6 +222,24 @@ fn a_certificate_is_revoked_by_its_text() {
     assert_eq!(ca.counts().revoked, 1);
 }
 
+#[test]
+fn a_certificate_is_revoked_with_its_own_key() {
+    let ca = world::gentle().start().unwrap();
+    let certificate = world::certificate(&world::account(&ca), "example.com", &[]);
+    let directory = world::directory(&ca, MemoryPersist::new());
+    let revoke = |key: &str| {
+        directory.revoke_with_key(certificate.certificate(), key, RevocationReason::KeyCompromise)
+    };
+    let other = create_p256_key().to_pem();
+    assert!(matches!(revoke(&other).unwrap_err(), acme_lib::Error::KeyMismatch));
+    assert_eq!(world::count(&ca, Operation::Revoke), 0);
+    revoke(certificate.private_key()).unwrap();
+    assert_eq!(ca.issued()[0].revoked.map(|(_, reason)| reason), Some(1));
+    assert_eq!(ca.counts().accounts, 1);
+    // Once more is no error.
+    revoke(certificate.private_key()).unwrap();
+}
+
 /// One in 128 signatures has a leading zero octet that must not be left out; the CA refuses
 /// signatures of any other length than the algorithm's (RFC 7518, section 3.4).
 #[test]
