@@ -38,6 +38,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The request came with a CSR, and the operation returns the private key.
+    #[error("the request came with a CSR, whose private key is elsewhere")]
+    NoPrivateKey,
     /// A failure of the caller's own code; this library never makes it.
     #[error("{0}")]
     Other(String),
@@ -69,6 +72,7 @@ impl Error {
             | Self::Key(_)
             | Self::KeyFile { .. }
             | Self::KeyMismatch
+            | Self::NoPrivateKey
             | Self::Other(_)
             | Self::Persist { .. }
             | Self::PersistKey(_)
@@ -92,6 +96,7 @@ impl Error {
             | Self::Key(_)
             | Self::KeyFile { .. }
             | Self::KeyMismatch
+            | Self::NoPrivateKey
             | Self::Other(_)
             | Self::Persist { .. }
             | Self::PersistKey(_)

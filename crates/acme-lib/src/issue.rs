@@ -201,13 +201,16 @@ impl<'a, P: Persist> Issuance<'a, P> {
     /// [`Persist`].
     ///
     /// # Errors
-    /// As [`Account::issue`]. A request with a CSR of one's own has no key to give:
+    /// As [`Account::issue`]. [`Error::NoPrivateKey`] for a request with a CSR of one's own:
     /// [`run_for_chain`](Self::run_for_chain) is for that.
     pub fn run(self, solver: &mut dyn Solver) -> Result<Issued> {
+        if matches!(self.request.key, Key::Csr(_)) {
+            return Err(Error::NoPrivateKey);
+        }
         let account = self.account;
         let primary = self.request.names.first().cloned().unwrap_or_default();
         let issued = self.run_for_chain(solver)?;
-        let key = issued.private_key_pem.ok_or(Error::KeyMismatch)?;
+        let key = issued.private_key_pem.ok_or(Error::NoPrivateKey)?;
         let certificate = Certificate::from_pem(key.expose().to_string(), issued.chain_pem)?;
         account.parts.keep(&primary, &certificate)?;
         Ok(Issued { certificate, order_url: issued.order_url, left_in_place: issued.left_in_place })

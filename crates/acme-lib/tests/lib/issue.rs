@@ -6,7 +6,8 @@ use acme_keys::{CertificateKey, CertificateSigningRequest};
 use acme_lib::persist::MemoryPersist;
 use acme_lib::proto::{Challenge, SolverError};
 use acme_lib::{
-    ChallengeType, Event, Http01, Identifier, IssueRequest, KeyType, PrivateKey, ProblemKind, Solver, proto,
+    ChallengeType, Error, Event, Http01, Identifier, IssueRequest, KeyType, PrivateKey, ProblemKind, Solver,
+    proto,
 };
 use acme_testca::{Action, Config, Fault, Operation, Problem, TestCa};
 use jiff::{SignedDuration, Timestamp};
@@ -261,4 +262,17 @@ fn a_journal_that_can_not_be_read_ends_it_before_any_request() {
     let error = account.issuance(&request).journal(&mut journal).run(&mut Desk::default()).unwrap_err();
     assert!(matches!(error.as_acme(), Some(proto::Error::Store(_))), "{error:?}");
     assert_eq!(ca.requests().len(), requests);
+}
+
+/// There is no key to return, which is known before a certificate is spent.
+#[test]
+fn a_csr_from_elsewhere_gives_no_certificate_with_its_key() {
+    let ca = world::gentle().start().unwrap();
+    let account = world::builder(&ca).open().unwrap();
+    let key = CertificateKey::generate(KeyType::EcdsaP256).unwrap();
+    let csr = CertificateSigningRequest::new(&["a.example".parse().unwrap()], &key).unwrap().into_der();
+    let request = IssueRequest::new(["a.example"]).csr(csr);
+    let error = account.issue(&request, &mut Desk::default()).unwrap_err();
+    assert!(matches!(error, Error::NoPrivateKey), "{error:?}");
+    assert_eq!((ca.counts().orders, ca.counts().certificates), (0, 0));
 }
