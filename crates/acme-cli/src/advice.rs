@@ -1,6 +1,6 @@
 //! What to do next.
 
-use acme_proto::{Error as AcmeError, Misuse, ProblemKind, Refusal, TransportErrorKind};
+use acme_proto::{Error as AcmeError, Misuse, ProblemKind, Refusal, StoreError, TransportErrorKind};
 
 use crate::error::Fault;
 use crate::invocation::Invocation;
@@ -29,18 +29,17 @@ pub(crate) fn fault(error: &AcmeError) -> Fault {
     match error {
         AcmeError::Cancelled | AcmeError::Solver { .. } | AcmeError::Store(_) => Fault::You,
         AcmeError::Misuse(misuse) => match misuse {
-            Misuse::Identifier { .. }
-            | Misuse::NoChallenge { .. }
-            | Misuse::TermsNotAgreed(_)
-            | Misuse::TooManyNames(_)
-            | Misuse::Url(_) => Fault::You,
             Misuse::NotOffered(_) => Fault::Ca,
+            Misuse::Input | Misuse::NoAccount => Fault::Us,
             Misuse::AccountKeyInCsr
             | Misuse::Csr
             | Misuse::CsrNames { .. }
-            | Misuse::Input
-            | Misuse::NoAccount
-            | _ => Fault::Us,
+            | Misuse::Identifier { .. }
+            | Misuse::NoChallenge { .. }
+            | Misuse::TermsNotAgreed(_)
+            | Misuse::TooManyNames(_)
+            | Misuse::Url(_)
+            | _ => Fault::You,
         },
         AcmeError::Problem(refusal) => of_refusal(refusal),
         AcmeError::Protocol(_) | AcmeError::Unfinished(_) => Fault::Ca,
@@ -110,10 +109,17 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
         AcmeError::Unfinished(_) => {
             vec![Advice::text("run the same line again later: it goes on where it is")]
         }
-        AcmeError::Cancelled | AcmeError::Misuse(_) | AcmeError::Sign(_) | AcmeError::Store(_) | _ => {
-            Vec::new()
+        AcmeError::Store(error) => for_store(error),
+        AcmeError::Misuse(Misuse::Csr | Misuse::CsrNames { .. } | Misuse::AccountKeyInCsr) => {
+            vec![Advice::text("make a certificate signing request for these names, with a key of its own")]
         }
+        AcmeError::Cancelled | AcmeError::Misuse(_) | AcmeError::Sign(_) | _ => vec![Advice::text(REPORT)],
     }
+}
+
+fn for_store(error: &StoreError) -> Vec<Advice> {
+    let advice = error.get_ref().downcast_ref().and_then(acme_store::Error::advice);
+    vec![Advice::text(advice.unwrap_or_else(|| "mend that, then try again".to_owned()))]
 }
 
 fn for_refusal(refusal: &Refusal) -> Vec<Advice> {
@@ -127,8 +133,13 @@ fn for_refusal(refusal: &Refusal) -> Vec<Advice> {
     if let Some((_, text)) = BY_KIND.iter().find(|(known, _)| known == kind) {
         return vec![Advice::text(*text)];
     }
+    if OURS.contains(kind) {
+        return vec![Advice::text(REPORT)];
+    }
     if refusal.challenge.is_none() && !OF_VALIDATION.contains(kind) {
-        return Vec::new();
+        return vec![Advice::text(
+            "mend what the CA says; if it is about the account, try another --account LABEL",
+        )];
     }
     let name = refusal.identifier.as_ref().map_or_else(|| "NAME".to_owned(), ToString::to_string);
     vec![Advice::text(format!(
@@ -136,6 +147,8 @@ fn for_refusal(refusal: &Refusal) -> Vec<Advice> {
          DNS (A and AAAA), firewall, proxy"
     ))]
 }
+
+const REPORT: &str = "report it, with what --log-file acmectl.log writes";
 
 /// What is wrong with a request, and so with this program.
 const OURS: [ProblemKind; 5] = [

@@ -64,17 +64,19 @@ pub(crate) enum CaError {
 
 impl CaError {
     pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
-        let other = |name: &str| invocation.without(&["--ca", "--server"]).with(&format!("--ca {name}"));
         match self {
             Self::Binding { .. } => {
-                vec![Advice::text("use a CA that needs none:"), Advice::paste(other("letsencrypt"))]
+                vec![
+                    Advice::text("use a CA that needs none:"),
+                    Advice::paste(invocation.at_ca("letsencrypt")),
+                ]
             }
             Self::Unknown { .. } => {
                 let names = KNOWN.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
                 vec![Advice::text(format!("name one of {names}, or give the https URL of a directory"))]
             }
             Self::NoStaging { .. } => {
-                vec![Advice::text("try it with another CA:"), Advice::paste(other("letsencrypt"))]
+                vec![Advice::text("try it with another CA:"), Advice::paste(invocation.at_ca("letsencrypt"))]
             }
             Self::NotHttps { .. } => vec![Advice::text("ACME needs https; give the directory's https URL")],
             Self::Root { .. } => {

@@ -30,7 +30,9 @@ pub(crate) enum ChallengeError {
 
 impl ChallengeError {
     pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
-        let line = invocation.without(&["--http-listen", "--webroot", "-w"]);
+        let line = invocation
+            .without(&["--http-listen", "--webroot", "-w"])
+            .without_flags(&["--http", "--standalone"]);
         let proxied = [
             Advice::text("answer at another port, to which a proxy passes /.well-known/acme-challenge/ on:"),
             Advice::paste(line.with("--http-listen 127.0.0.1:8080")),

@@ -15,6 +15,7 @@ use acme_testca::{Moment, TestCa, TestCaBuilder};
 
 use crate::advice::Advice;
 use crate::error::{Error, Fault};
+use crate::invocation;
 use crate::signals::Signals;
 
 /// The test CA, running. It stops when it is dropped.
@@ -34,6 +35,12 @@ pub(crate) enum DevCaError {
     },
     #[error("the test CA in {} is in use by another process", dir.display())]
     Locked { dir: PathBuf },
+    #[error("the test CA in {} can't go on where it was", dir.display())]
+    Damaged {
+        dir: PathBuf,
+        #[source]
+        source: acme_testca::Error,
+    },
     #[error("the test CA can't start")]
     Start(#[source] acme_testca::Error),
 }
@@ -45,7 +52,7 @@ impl DevCaError {
 
     pub(crate) fn fault(&self) -> Fault {
         match self {
-            Self::File { .. } | Self::Locked { .. } => Fault::You,
+            Self::Damaged { .. } | Self::File { .. } | Self::Locked { .. } => Fault::You,
             Self::Start(_) => Fault::Us,
         }
     }
@@ -54,9 +61,14 @@ impl DevCaError {
         match self {
             Self::File { path, .. } => vec![Advice::text(format!("check the path {}", path.display()))],
             Self::Locked { .. } => vec![Advice::text("wait for the other process to end, then try again")],
-            Self::Start(_) => {
-                vec![Advice::text("if its state is damaged, remove the directory dev-ca; it is made anew")]
+            Self::Damaged { dir, .. } => {
+                let dir = invocation::quoted(&dir.display().to_string());
+                vec![
+                    Advice::text("let it begin anew; what it has issued is not trusted by its new root:"),
+                    Advice::paste(format!("rm -r {dir}")),
+                ]
             }
+            Self::Start(_) => vec![Advice::text("report it, with what --log-file acmectl.log writes")],
         }
     }
 }
@@ -73,7 +85,9 @@ impl DevCa {
         let again = last.map(|address| keeper.builder(saved.as_deref()).listen(address).start());
         let ca = match again {
             Some(Ok(ca)) => ca,
-            Some(Err(_)) | None => keeper.builder(saved.as_deref()).start().map_err(DevCaError::Start)?,
+            Some(Err(_)) | None => {
+                keeper.builder(saved.as_deref()).start().map_err(|error| keeper.files.start_error(error))?
+            }
         };
         let ca = Arc::new(ca);
         *keeper.ca.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&ca);
@@ -190,6 +204,17 @@ impl Files {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DevCaError::File { path, source }),
         }
+    }
+
+    fn start_error(&self, error: acme_testca::Error) -> DevCaError {
+        let is_damaged = matches!(
+            error,
+            acme_testca::Error::DamagedState { .. } | acme_testca::Error::StateVersion { .. }
+        );
+        if is_damaged {
+            return DevCaError::Damaged { dir: self.dir.clone(), source: error };
+        }
+        DevCaError::Start(error)
     }
 
     fn last_address(&self) -> Option<SocketAddr> {

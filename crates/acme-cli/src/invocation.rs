@@ -31,6 +31,16 @@ impl Invocation {
         Self { words }
     }
 
+    /// The same line without some options that have none.
+    pub(crate) fn without_flags(&self, flags: &[&str]) -> Self {
+        Self { words: self.words.iter().filter(|word| !flags.contains(&word.as_str())).cloned().collect() }
+    }
+
+    /// The same line for another CA.
+    pub(crate) fn at_ca(&self, name: &str) -> String {
+        self.without(&["--ca", "--server"]).without_flags(&["--staging"]).with(&format!("--ca {name}"))
+    }
+
     /// The same line with one word in place of another.
     pub(crate) fn replacing(&self, word: &str, by: &str) -> String {
         let replace = |old: &String| if old == word { by.to_owned() } else { old.clone() };

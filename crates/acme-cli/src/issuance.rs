@@ -15,7 +15,6 @@ use crate::context::{Context, ReachedCa};
 use crate::dev_ca::DevCa;
 use crate::error::Error;
 use crate::exit::Status;
-use crate::hooks;
 use crate::journal::StoreJournal;
 use crate::progress::{Progress, Step};
 use crate::report;
@@ -54,9 +53,6 @@ pub(crate) fn prepare(
     settings: &Settings,
     key: Option<PrivateKey>,
 ) -> Result<Ready, Error> {
-    for hook in [&settings.deploy_hook, &settings.reload].into_iter().flatten() {
-        hooks::check(hook)?;
-    }
     let is_dev = ca::kind(&settings.ca) == Kind::Dev;
     let request = request(settings, key)?;
     let prepared = challenge::prepare(context, &settings.challenge, &settings.names, is_dev)?;

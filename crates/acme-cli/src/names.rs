@@ -65,7 +65,7 @@ impl NameError {
                 Advice::text(
                     "use a name that the world can look up; for tests, the CA in this program takes any:",
                 ),
-                Advice::paste(invocation.without(&["--ca", "--server"]).with("--ca dev")),
+                Advice::paste(invocation.at_ca("dev")),
             ],
         }
     }

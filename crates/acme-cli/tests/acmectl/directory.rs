@@ -175,3 +175,38 @@ error: there is no store in [WORLD]/state
 "#]]
     );
 }
+
+#[test]
+fn damaged_test_ca() {
+    let world = World::new();
+    assert_eq!(world.run("issue www.example.test --ca dev").code(), Some(0));
+    world.write("state/dev-ca/state.json", "{}");
+    assert_run!(
+        world.run("issue www.example.test --force"),
+        str![[r#"
+exit 1
+--- stderr
+error: www.example.test: the test CA in [WORLD]/state/dev-ca can't go on where it was
+  because: the saved state of the test CA is damaged: its first line is not that of a saved state
+  fault: on this side, not the CA's
+  next: let it begin anew; what it has issued is not trusted by its new root:
+      rm -r [WORLD]/state/dev-ca
+
+"#]]
+    );
+}
+
+#[test]
+fn database_that_is_damaged() {
+    let world = World::new();
+    assert_eq!(world.run("issue www.example.test --ca dev").code(), Some(0));
+    let path = world.path("state/acme.db");
+    let mut content = fs::read(&path).unwrap();
+    let length = content.len();
+    content[4096..length].fill(0xaa);
+    fs::write(&path, content).unwrap();
+    let run = world.run("renew --force --max-wait 0");
+    assert_eq!(run.code(), Some(1), "{}", run.stderr());
+    assert!(run.stderr().contains("acme.db is damaged"), "{}", run.stderr());
+    assert!(run.stderr().contains("  next: restore "), "{}", run.stderr());
+}

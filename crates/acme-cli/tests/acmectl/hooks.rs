@@ -206,3 +206,13 @@ warning: nothing will renew it
     );
     assert_eq!(world.run("renew").code(), Some(0));
 }
+
+#[test]
+fn hook_that_has_gone_keeps_no_certificate_from_renewal() {
+    let world = World::new();
+    world.script("hook", "true");
+    assert_eq!(world.run("issue www.example.test --ca dev --deploy-hook ./hook").code(), Some(0));
+    std::fs::remove_file(world.path("hook")).unwrap();
+    assert_eq!(world.run("renew --force --max-wait 0").code(), Some(5));
+    assert!(world.path("state/certs/www.example.test/0002").exists());
+}

@@ -83,7 +83,9 @@ fn interrupt_takes_the_response_away() {
     let (ca, web) = world.authority(deadly(&victim, Operation::Challenge, "-INT"));
     let process = world.command_at(&ca, &web, "issue www.example.test").spawn().unwrap();
     victim.is(&process);
-    assert_run!(world.wait(process), str![[r#"
+    assert_run!(
+        world.wait(process),
+        str![[r#"
 exit 130
 --- stderr
 www.example.test: asking https://127.0.0.1:[PORT]/directory, http-01 through files below [WORLD]/www
@@ -94,7 +96,8 @@ www.example.test: proving control of the names
 error: www.example.test: interrupted
   next: run the same line again: it goes on where it was
 
-"#]]);
+"#]]
+    );
     assert_eq!(std::fs::read_dir(web.root()).unwrap().count(), 0, "all is taken away");
     // The next run goes on where it was.
     let again = world.run_at(&ca, &web, "issue www.example.test");
