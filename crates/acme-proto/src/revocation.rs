@@ -44,6 +44,17 @@ pub enum RevocationReason {
     AaCompromise = 10,
 }
 
+/// The spelling of acme-lib 0.9, whose programs go on to compile.
+#[expect(non_upper_case_globals, reason = "they stand where variants stood")]
+impl RevocationReason {
+    /// [`AaCompromise`](Self::AaCompromise).
+    pub const AACompromise: Self = Self::AaCompromise;
+    /// [`CaCompromise`](Self::CaCompromise).
+    pub const CACompromise: Self = Self::CaCompromise;
+    /// [`RemoveFromCrl`](Self::RemoveFromCrl).
+    pub const RemoveFromCRL: Self = Self::RemoveFromCrl;
+}
+
 /// Revokes a certificate. That it was revoked before is success.
 ///
 /// After a lost response the request is sent again: the CA's `alreadyRevoked` settles it.
