@@ -19,6 +19,8 @@ mod persist;
 #[path = "lib/steps.rs"]
 mod steps;
 
+#[path = "lib/surface.rs"]
+mod surface;
 #[path = "lib/validation.rs"]
 mod validation;
 #[path = "lib/world.rs"]
