@@ -1,5 +1,7 @@
 //! How a CA is reached.
 
+use std::fmt;
+
 use acme_http::Client;
 use acme_proto::Session;
 
@@ -33,7 +35,7 @@ impl DirectoryUrl<'_> {
 }
 
 /// Where a CA is, whom to trust for it, and how to get there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Connect {
     pub(crate) url: String,
     pub(crate) root_pem: Option<Vec<u8>>,
@@ -61,6 +63,13 @@ impl Connect {
         }
         let session = Session::new(&self.url, &self.user_agent, acme_keys::sha256, seed()?)?;
         Ok(Driver::new(client.build()?, session))
+    }
+}
+
+impl fmt::Debug for Connect {
+    /// The URL of a proxy may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").field("url", &self.url).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The names and types that programs written for acme-lib 0.9 use, and what holds for all of ours.
 
+use std::fmt::Debug;
 use std::path::Path;
 
 use acme_lib::api::{ApiAccount, ApiAuth, ApiChallenge, ApiDirectory, ApiOrder};
@@ -160,6 +161,62 @@ fn what_is_returned_is_small() {
     assert!(size_of::<Account>() <= 8);
     assert!(size_of::<PrivateKey>() <= 8);
     assert!(size_of::<Event<'_>>() <= 24, "{}", size_of::<Event<'_>>());
+}
+
+/// Keys and key authorizations never reach a log.
+#[test]
+fn debug_tells_no_secret() {
+    let ca = world::gentle().start().unwrap();
+    let directory = world::directory(&ca, MemoryPersist::new());
+    let account = directory.account(world::EMAIL).unwrap();
+    let certificate = world::certificate(&account, "a.example", &[]);
+    let key = create_p256_key();
+    let order = account.new_order("b.example", &[]).unwrap();
+    let authorization = order.authorizations().unwrap().remove(0);
+    let challenge = authorization.http_challenge();
+    let mut secrets = vec![challenge.http_proof()];
+    for pem in [account.acme_private_key_pem(), key.to_pem(), certificate.private_key().to_owned()] {
+        secrets.push(pem.lines().nth(1).unwrap().to_owned());
+    }
+    let (request, builder) = (
+        IssueRequest::new(["a.example"]).private_key(key.clone()),
+        world::builder(&ca)
+            .proxy("http://user:hunter2@127.0.0.1:1")
+            .key(acme_lib::AccountKey::from_pem(account.acme_private_key_pem()).unwrap()),
+    );
+    secrets.push("hunter2".to_owned());
+    let url = DirectoryUrl::Other(ca.directory_url());
+    let directory_builder = Directory::builder(url).proxy("http://user:hunter2@127.0.0.1:1");
+    let values: [&dyn Debug; 11] = [
+        &account,
+        &authorization,
+        &builder,
+        &certificate,
+        &challenge,
+        &directory,
+        &directory_builder,
+        &key,
+        &order,
+        &request,
+        &MemoryPersist::new(),
+    ];
+    for value in values {
+        let text = format!("{value:#?}");
+        assert!(text.len() < 8000, "{text}");
+        for secret in &secrets {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    let mut seen = String::new();
+    let mut observer = |event: &Event<'_>| seen += &format!("{event:?}");
+    let request = IssueRequest::new(["c.example"]);
+    let mut desk = crate::issue::Desk::default();
+    let issued = account.issuance(&request).observe(&mut observer).run(&mut desk).unwrap();
+    seen += &format!("{issued:?}");
+    let line = issued.certificate.private_key().lines().nth(1).unwrap();
+    assert!(!seen.contains(line) && !seen.contains("PRIVATE KEY"));
+    let thumbprint = secrets[0].split_once('.').unwrap().1;
+    assert!(!seen.contains(thumbprint), "{seen}");
 }
 
 /// What a library must not do: write to the terminal, and end the process on what a CA sent.
