@@ -1,10 +1,10 @@
 //! The switches of the CA.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{encoding, error::Error};
+use crate::{binding::MacKey, encoding, error::Error};
 
 /// How the CA behaves when no fault is scripted.
 ///
@@ -48,6 +48,13 @@ pub struct Config {
     pub null_members: bool,
     /// The terms that newAccount must agree to.
     pub terms_of_service: Option<String>,
+    /// The external accounts by key identifier. Without any, the CA knows no external account
+    /// binding and ignores it (section 7.3.4).
+    pub external_accounts: BTreeMap<String, MacKey>,
+    /// Whether newAccount must be bound to an external account.
+    pub external_account_required: bool,
+    /// Whether an external account can be bound to once only, as at Google and ZeroSSL.
+    pub external_account_single_use: bool,
     /// Whether challenges that are answered become valid at once, without a validation.
     pub always_valid: bool,
     /// Whether finalize answers with `valid`, or with `processing` first.
@@ -83,6 +90,12 @@ impl Config {
         if self.orders_per_page == 0 {
             return Err(Error::Config("a page of the orders list holds nothing"));
         }
+        if self.external_account_required && self.external_accounts.is_empty() {
+            return Err(Error::Config("external accounts are required, and there are none"));
+        }
+        if self.external_accounts.values().any(MacKey::is_empty) {
+            return Err(Error::Config("the key of an external account is empty"));
+        }
         if self.base_url.is_empty() || self.base_url.ends_with('/') {
             return Err(Error::Config("the base URL is empty or ends with a slash"));
         }
@@ -106,6 +119,9 @@ impl Default for Config {
             extra_members: false,
             null_members: false,
             terms_of_service: None,
+            external_accounts: BTreeMap::new(),
+            external_account_required: false,
+            external_account_single_use: false,
             always_valid: false,
             finalize: Finalize::AtOnce,
             retry_after: RetryAfter::Absent,

@@ -48,7 +48,8 @@
 //!
 //! # What it does
 //!
-//! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) and their change of keys, orders of `dns` identifiers with
+//! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) with change of key and
+//! external account binding, orders of `dns` identifiers with
 //! wildcards, authorizations, http-01, finalize, download, revocation by account, by authorizations
 //! and by certificate key, and the list of orders. dns-01 and tls-alpn-01 are offered; a server
 //! says that it cannot validate them unless [`Config::always_valid`] is set.
@@ -59,6 +60,7 @@
 //! [`TestCa`], and with it tokio, hyper and rustls.
 
 mod asn1;
+mod binding;
 mod ca;
 mod config;
 mod csr;
@@ -79,6 +81,7 @@ mod serve;
 mod state;
 mod validation;
 
+pub use binding::MacKey;
 pub use ca::{AlwaysValid, Ca, ConnectionId};
 pub use config::{Config, DEFAULT_SEED, Finalize, RetryAfter};
 pub use error::Error;

@@ -40,6 +40,15 @@ pub(crate) struct Account {
     /// Of the keys that it had before.
     #[serde(default)]
     pub(crate) old_thumbprints: Vec<String>,
+    /// As it came (RFC 8555 section 7.3.4).
+    #[serde(default)]
+    pub(crate) binding: Option<Binding>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Binding {
+    pub(crate) kid: String,
+    pub(crate) jws: Value,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

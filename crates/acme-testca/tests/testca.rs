@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "testca/binding.rs"]
+mod binding;
 #[path = "testca/certificates.rs"]
 mod certificates;
 #[path = "testca/client.rs"]

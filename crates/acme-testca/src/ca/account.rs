@@ -10,10 +10,11 @@ use super::{
     rollover::certificate_key,
 };
 use crate::{
+    binding,
     key::PublicKey,
     problem::Problem,
     reply,
-    state::{Account, AccountStatus, OrderStatus},
+    state::{Account, AccountStatus, Binding, OrderStatus},
 };
 
 impl Ca {
@@ -45,6 +46,7 @@ impl Ca {
         if let (Some(terms), false) = (&self.config.terms_of_service, terms_agreed) {
             return Err(terms_wanted(terms));
         }
+        let binding = self.external_binding(&wish, &self.url_of(request), &key)?;
         if self.certificate_key_is(&key) {
             return Err(certificate_key().into());
         }
@@ -57,9 +59,40 @@ impl Ca {
             status: AccountStatus::Valid,
             orders: Vec::new(),
             old_thumbprints: Vec::new(),
+            binding,
         };
         self.state.accounts.insert(id.clone(), account);
         Ok(self.account_response(StatusCode::CREATED, &id))
+    }
+
+    /// The external account that a new account is to be bound to, verified (RFC 8555 section 7.3.4).
+    fn external_binding(
+        &self,
+        wish: &Map<String, Value>,
+        url: &str,
+        key: &PublicKey,
+    ) -> Result<Option<Binding>, Problem> {
+        let keys = &self.config.external_accounts;
+        let jws = match wish.get("externalAccountBinding").filter(|value| !value.is_null()) {
+            Some(jws) if !keys.is_empty() => jws.clone(),
+            Some(_) | None if self.config.external_account_required => {
+                return Err(Problem::new(
+                    "externalAccountRequired",
+                    403,
+                    "RFC 8555 section 7.3.4: this CA wants \"externalAccountBinding\"",
+                ));
+            }
+            Some(_) | None => return Ok(None),
+        };
+        let kid = binding::verify(&jws, url, key, keys)?;
+        let mut accounts = self.state.accounts.values();
+        let is_used = accounts.any(|one| one.binding.as_ref().is_some_and(|bound| bound.kid == kid));
+        if self.config.external_account_single_use && is_used {
+            return Err(Problem::unauthorized(format!(
+                "RFC 8555 section 7.3.4: external account {kid:?} was bound to before, and can be once only"
+            )));
+        }
+        Ok(Some(Binding { kid, jws }))
     }
 
     /// The account's own URL: read, update, deactivate (RFC 8555 sections 7.3.2 and 7.3.6).
@@ -169,6 +202,9 @@ impl Ca {
             }
             if account.terms_agreed {
                 body.insert("termsOfServiceAgreed".to_owned(), json!(true));
+            }
+            if let Some(binding) = &account.binding {
+                body.insert("externalAccountBinding".to_owned(), binding.jws.clone());
             }
             if self.config.orders_list {
                 body.insert("orders".to_owned(), json!(format!("{url}/orders")));

@@ -26,7 +26,10 @@ impl Ca {
         if let Some(terms) = &self.config.terms_of_service {
             meta.insert("termsOfService".to_owned(), json!(terms));
         }
-        self.decorate(&mut meta, &["termsOfService", "website", "caaIdentities"]);
+        if self.config.external_account_required {
+            meta.insert("externalAccountRequired".to_owned(), json!(true));
+        }
+        self.decorate(&mut meta, &["termsOfService", "website", "caaIdentities", "externalAccountRequired"]);
         meta
     }
 }
