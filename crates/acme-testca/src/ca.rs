@@ -168,6 +168,13 @@ impl Ca {
         encoding::pem("CERTIFICATE", self.authority.root_der())
     }
 
+    /// The other root, in PEM: what the alternate chains end in. `None` if the state was saved by a
+    /// version that had one root.
+    #[must_use]
+    pub fn other_root_pem(&self) -> Option<String> {
+        Some(encoding::pem("CERTIFICATE", self.authority.other_root_der()?))
+    }
+
     /// The requests, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
@@ -255,11 +262,12 @@ impl Ca {
             Route::Orders(id) => self.orders(request, id, now),
             Route::KeyChange => self.key_change(request),
             Route::NewOrder => self.new_order(request, now),
+            Route::NewAuthorization => self.new_authorization(request, now),
             Route::Order(id) => self.order(request, id, now),
             Route::Authorization(id) => self.authorization(request, id, now),
             Route::Challenge(id, index) => self.challenge(request, id, index, now),
             Route::Finalize(id) => self.finalize(request, id, now),
-            Route::Certificate(id) => self.certificate(request, id, now),
+            Route::Certificate(id, chain) => self.certificate(request, id, chain),
             Route::Revoke => self.revoke_certificate(request, now),
             Route::Unknown => Err(Problem::not_found("resource").into()),
         }
@@ -412,6 +420,7 @@ fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Ref
         | Operation::Orders
         | Operation::KeyChange
         | Operation::NewOrder
+        | Operation::NewAuthorization
         | Operation::Order
         | Operation::Authorization
         | Operation::Challenge

@@ -57,6 +57,10 @@ pub struct Config {
     pub external_account_single_use: bool,
     /// Whether challenges that are answered become valid at once, without a validation.
     pub always_valid: bool,
+    /// Whether certificates come with an alternate chain, to another root (section 7.4.2).
+    pub alternate_chains: AlternateChains,
+    /// Whether authorizations can be asked for before there is an order (section 7.4.1).
+    pub pre_authorization: bool,
     /// Whether finalize answers with `valid`, or with `processing` first.
     pub finalize: Finalize,
     /// The Retry-After of challenges that are being validated, authorizations and orders that are
@@ -79,6 +83,7 @@ impl Config {
             reorder_identifiers: false,
             random_directory_key: false,
             strange_challenges: false,
+            alternate_chains: AlternateChains::Absent,
             ..Self::default()
         }
     }
@@ -123,6 +128,8 @@ impl Default for Config {
             external_account_required: false,
             external_account_single_use: false,
             always_valid: false,
+            alternate_chains: AlternateChains::Relative,
+            pre_authorization: true,
             finalize: Finalize::AtOnce,
             retry_after: RetryAfter::Absent,
             certificate_lifetime: Duration::from_secs(90 * DAY_SECONDS),
@@ -130,6 +137,18 @@ impl Default for Config {
             authorization_lifetime: Duration::from_secs(30 * DAY_SECONDS),
         }
     }
+}
+
+/// Whether certificates have an alternate chain, and how its URL is written (RFC 8555 section 7.4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AlternateChains {
+    /// There is one chain.
+    Absent,
+    /// The URL in the Link header is whole.
+    Absolute,
+    /// The URL in the Link header is relative to that of the certificate (RFC 8288 section 3.1).
+    Relative,
 }
 
 /// How an order goes from ready to valid (RFC 8555 section 7.4).

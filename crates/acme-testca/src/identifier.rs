@@ -62,6 +62,21 @@ pub(crate) fn parse_all(value: Option<&Value>) -> Result<Vec<Identifier>, Proble
     Err(summary(refusals))
 }
 
+/// Reads and checks the identifier of a newAuthz request (RFC 8555 section 7.4.1).
+pub(crate) fn parse_one(value: Option<&Value>) -> Result<Identifier, Problem> {
+    let value = value
+        .ok_or_else(|| Problem::malformed("RFC 8555 section 7.4.1: newAuthz needs an \"identifier\""))?;
+    let identifier = parse(value).map_err(|refusal| Problem { identifier: None, ..refusal })?;
+    if identifier.split_wildcard().1 {
+        return Err(Problem::new(
+            "rejectedIdentifier",
+            400,
+            "RFC 8555 section 7.4.1: wildcards cannot be authorized before there is an order",
+        ));
+    }
+    Ok(identifier)
+}
+
 fn summary(mut refusals: Vec<Problem>) -> Problem {
     let kind = match refusals.as_slice() {
         [only] => only.kind.clone(),

@@ -50,7 +50,8 @@
 //!
 //! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) with change of key and
 //! external account binding, orders of `dns` identifiers with
-//! wildcards, authorizations, http-01, finalize, download, revocation by account, by authorizations
+//! wildcards, authorizations (for orders and before them), http-01, finalize, download with an alternate
+//! chain, revocation by account, by authorizations
 //! and by certificate key, and the list of orders. dns-01 and tls-alpn-01 are offered; a server
 //! says that it cannot validate them unless [`Config::always_valid`] is set.
 //!
@@ -83,7 +84,7 @@ mod validation;
 
 pub use binding::MacKey;
 pub use ca::{AlwaysValid, Ca, ConnectionId};
-pub use config::{Config, DEFAULT_SEED, Finalize, RetryAfter};
+pub use config::{AlternateChains, Config, DEFAULT_SEED, Finalize, RetryAfter};
 pub use error::Error;
 pub use fault::{Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFault, Script, StatusFault};
 pub use identifier::Identifier;

@@ -20,6 +20,14 @@ use crate::{asn1, encoding, error::Error};
 pub(crate) struct Authority {
     root: Issuer,
     intermediate: Issuer,
+    cross: Option<Cross>,
+}
+
+/// Another root, and the intermediate's name and key signed by it.
+#[derive(Debug)]
+struct Cross {
+    root: Issuer,
+    intermediate: Vec<u8>,
 }
 
 /// What of an [`Authority`] is kept when the CA's state is saved.
@@ -27,6 +35,15 @@ pub(crate) struct Authority {
 pub(crate) struct SavedAuthority {
     root: SavedIssuer,
     intermediate: SavedIssuer,
+    #[serde(default)]
+    cross: Option<SavedCross>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct SavedCross {
+    root: SavedIssuer,
+    #[serde(with = "encoding::octets")]
+    intermediate: Vec<u8>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -36,6 +53,13 @@ struct SavedIssuer {
     certificate: Vec<u8>,
     #[serde(with = "encoding::octets")]
     key_pkcs8: Vec<u8>,
+}
+
+/// Which of its two chains a certificate is served with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chain {
+    Default,
+    Alternate,
 }
 
 /// What goes into a certificate that the authority signs.
@@ -51,22 +75,33 @@ pub(crate) struct Leaf<'a> {
 impl Authority {
     /// Makes new keys and certificates; `label` tells this CA's names from another one's.
     pub(crate) fn generate(label: &str, now: Timestamp) -> Result<Self, Error> {
-        let root_name = format!("acme-testca root {label}, DO NOT TRUST");
-        let root_key = Key::generate()?;
-        let root_certificate = authority_certificate(&root_name, &root_key, &root_name, &root_key, now)?;
-        let root = Issuer { name: root_name, certificate: root_certificate, key: root_key };
+        let root = Issuer::root(format!("acme-testca root {label}, DO NOT TRUST"), now)?;
+        let other = Issuer::root(format!("acme-testca other root {label}, DO NOT TRUST"), now)?;
         let name = format!("acme-testca intermediate {label}, DO NOT TRUST");
         let key = Key::generate()?;
         let certificate = authority_certificate(&name, &key, &root.name, &root.key, now)?;
-        Ok(Self { root, intermediate: Issuer { name, certificate, key } })
+        let crossed = authority_certificate(&name, &key, &other.name, &other.key, now)?;
+        let cross = Some(Cross { root: other, intermediate: crossed });
+        Ok(Self { root, intermediate: Issuer { name, certificate, key }, cross })
     }
 
     pub(crate) fn load(saved: &SavedAuthority) -> Result<Self, Error> {
-        Ok(Self { root: Issuer::load(&saved.root)?, intermediate: Issuer::load(&saved.intermediate)? })
+        let cross = match &saved.cross {
+            Some(cross) => {
+                Some(Cross { root: Issuer::load(&cross.root)?, intermediate: cross.intermediate.clone() })
+            }
+            None => None,
+        };
+        let intermediate = Issuer::load(&saved.intermediate)?;
+        Ok(Self { root: Issuer::load(&saved.root)?, intermediate, cross })
     }
 
     pub(crate) fn save(&self) -> SavedAuthority {
-        SavedAuthority { root: self.root.save(), intermediate: self.intermediate.save() }
+        let cross = self
+            .cross
+            .as_ref()
+            .map(|cross| SavedCross { root: cross.root.save(), intermediate: cross.intermediate.clone() });
+        SavedAuthority { root: self.root.save(), intermediate: self.intermediate.save(), cross }
     }
 
     /// The certificate that clients must trust.
@@ -74,9 +109,17 @@ impl Authority {
         &self.root.certificate
     }
 
-    /// The certificate that is served below each leaf.
-    pub(crate) fn intermediate_der(&self) -> &[u8] {
-        &self.intermediate.certificate
+    /// The root that the alternate chain ends in. Old saved states have none.
+    pub(crate) fn other_root_der(&self) -> Option<&[u8]> {
+        self.cross.as_ref().map(|cross| cross.root.certificate.as_slice())
+    }
+
+    /// The certificate that is served below each leaf, in one chain or the other.
+    pub(crate) fn intermediate_der(&self, chain: Chain) -> Option<&[u8]> {
+        match chain {
+            Chain::Default => Some(&self.intermediate.certificate),
+            Chain::Alternate => self.cross.as_ref().map(|cross| cross.intermediate.as_slice()),
+        }
     }
 
     /// Signs a leaf with the intermediate.
@@ -154,6 +197,12 @@ struct Issuer {
 }
 
 impl Issuer {
+    fn root(name: String, now: Timestamp) -> Result<Self, Error> {
+        let key = Key::generate()?;
+        let certificate = authority_certificate(&name, &key, &name, &key, now)?;
+        Ok(Self { name, certificate, key })
+    }
+
     fn load(saved: &SavedIssuer) -> Result<Self, Error> {
         let key = Key::from_pkcs8(&saved.key_pkcs8)?;
         let spki = key.spki();

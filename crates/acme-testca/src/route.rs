@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::pki::Chain;
+
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,6 +23,8 @@ pub enum Operation {
     KeyChange,
     /// Making an order.
     NewOrder,
+    /// Asking for an authorization before there is an order.
+    NewAuthorization,
     /// Reading an order.
     Order,
     /// Reading or deactivating an authorization.
@@ -47,11 +51,12 @@ pub(crate) enum Route<'a> {
     Orders(&'a str),
     KeyChange,
     NewOrder,
+    NewAuthorization,
     Order(&'a str),
     Authorization(&'a str),
     Challenge(&'a str, usize),
     Finalize(&'a str),
-    Certificate(&'a str),
+    Certificate(&'a str, Chain),
     Revoke,
     Unknown,
 }
@@ -67,6 +72,7 @@ impl<'a> Route<'a> {
             (Some("account"), Some(id), Some("orders"), None) => Self::Orders(id),
             (Some("key-change"), None, None, None) => Self::KeyChange,
             (Some("new-order"), None, None, None) => Self::NewOrder,
+            (Some("new-authz"), None, None, None) => Self::NewAuthorization,
             (Some("order"), Some(id), None, None) => Self::Order(id),
             (Some("order"), Some(id), Some("finalize"), None) => Self::Finalize(id),
             (Some("authorization"), Some(id), None, None) => Self::Authorization(id),
@@ -74,7 +80,8 @@ impl<'a> Route<'a> {
                 Ok(index) => Self::Challenge(id, index),
                 Err(_) => Self::Unknown,
             },
-            (Some("certificate"), Some(id), None, None) => Self::Certificate(id),
+            (Some("certificate"), Some(id), None, None) => Self::Certificate(id, Chain::Default),
+            (Some("certificate"), Some(id), Some("1"), None) => Self::Certificate(id, Chain::Alternate),
             (Some("revoke-cert"), None, None, None) => Self::Revoke,
             _ => Self::Unknown,
         }
@@ -89,11 +96,12 @@ impl<'a> Route<'a> {
             Self::Orders(_) => Operation::Orders,
             Self::KeyChange => Operation::KeyChange,
             Self::NewOrder => Operation::NewOrder,
+            Self::NewAuthorization => Operation::NewAuthorization,
             Self::Order(_) => Operation::Order,
             Self::Authorization(_) => Operation::Authorization,
             Self::Challenge(..) => Operation::Challenge,
             Self::Finalize(_) => Operation::Finalize,
-            Self::Certificate(_) => Operation::Certificate,
+            Self::Certificate(..) => Operation::Certificate,
             Self::Revoke => Operation::Revoke,
             Self::Unknown => Operation::Unknown,
         }

@@ -75,6 +75,13 @@ impl TestCa {
         &self.root_pem
     }
 
+    /// The other root: what the alternate chains end in. `None` if the state was saved by a version
+    /// that had one root.
+    #[must_use]
+    pub fn other_root_pem(&self) -> Option<String> {
+        self.ca().other_root_pem()
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -98,6 +98,9 @@ pub(crate) struct Authorization {
     pub(crate) status: AuthorizationStatus,
     pub(crate) expires: Timestamp,
     pub(crate) challenges: Vec<Challenge>,
+    /// Whether it was asked for before there was an order.
+    #[serde(default)]
+    pub(crate) pre_authorized: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "testca/alternates.rs"]
+mod alternates;
 #[path = "testca/binding.rs"]
 mod binding;
 #[path = "testca/certificates.rs"]
@@ -12,6 +14,8 @@ mod client;
 mod faults;
 #[path = "testca/flows.rs"]
 mod flows;
+#[path = "testca/preauthorization.rs"]
+mod preauthorization;
 #[path = "testca/rollover.rs"]
 mod rollover;
 #[path = "testca/saved.rs"]

@@ -1,13 +1,13 @@
 //! Authorizations, challenges, and the validations they ask for (RFC 8555 sections 7.1.4, 7.5, 8).
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Ca, Refusal, admission::object};
 use crate::{
     encoding,
-    identifier::Identifier,
+    identifier::{self, Identifier},
     problem::Problem,
     reply,
     state::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus},
@@ -44,6 +44,30 @@ impl Ca {
         for (id, index) in open {
             self.ask_for_validation(&id, index);
         }
+    }
+
+    /// newAuthz: an authorization before there is an order (RFC 8555 section 7.4.1).
+    pub(super) fn new_authorization(
+        &mut self,
+        request: &Request<Vec<u8>>,
+        now: Timestamp,
+    ) -> Result<Response<Vec<u8>>, Refusal> {
+        let (account, payload) = self.admit_account(request)?;
+        if !self.config.pre_authorization {
+            return Err(Problem::not_found("resource").into());
+        }
+        let wish = object(&payload)?;
+        let identifier = identifier::parse_one(wish.get("identifier"))?;
+        let id = self.make_authorization(&account, identifier, false, now);
+        if let Some(authorization) = self.state.authorizations.get_mut(&id) {
+            authorization.pre_authorized = true;
+        }
+        let authorization = self.own_authorization(&id, &account)?.clone();
+        let mut response = self.authorization_response(&id, &authorization, now);
+        *response.status_mut() = StatusCode::CREATED;
+        let url = self.url(&format!("/authorization/{id}"));
+        reply::set(&mut response, header::LOCATION, &url);
+        Ok(response)
     }
 
     /// Reading and deactivating an authorization (RFC 8555 sections 7.5 and 7.5.2).
@@ -103,7 +127,7 @@ impl Ca {
     }
 
     /// The authorization for an identifier of a new order: a valid one that is there already, if
-    /// the dice say so, or a new one.
+    /// it was asked for beforehand or the dice say so, or a new one.
     pub(super) fn authorization_for(
         &mut self,
         account: &str,
@@ -113,19 +137,35 @@ impl Ca {
         let (base, wildcard) = identifier.split_wildcard();
         let found = self.valid_authorization(account, &base, wildcard, now);
         if let Some(id) = found
-            && self.state.dice.happens(self.config.authorization_reuse_percent)
+            && (self.is_pre_authorized(&id)
+                || self.state.dice.happens(self.config.authorization_reuse_percent))
         {
             return id;
         }
+        self.make_authorization(account, base, wildcard, now)
+    }
+
+    fn is_pre_authorized(&self, id: &str) -> bool {
+        self.state.authorizations.get(id).is_some_and(|authorization| authorization.pre_authorized)
+    }
+
+    fn make_authorization(
+        &mut self,
+        account: &str,
+        identifier: Identifier,
+        wildcard: bool,
+        now: Timestamp,
+    ) -> String {
         let challenges = self.offered(wildcard);
         let id = self.state.dice.id();
         let authorization = Authorization {
             account: account.to_owned(),
-            identifier: base,
+            identifier,
             wildcard,
             status: AuthorizationStatus::Pending,
             expires: now.saturating_add(self.config.order_lifetime).unwrap_or(now),
             challenges,
+            pre_authorized: false,
         };
         self.state.add_authorization(id.clone(), authorization);
         id

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use super::{Ca, Refusal, admission};
 use crate::{
+    config::AlternateChains,
     encoding,
     error::Error,
     key::PublicKey,
-    pki::{BACKDATE, Leaf, SERIAL_LEN},
+    pki::{BACKDATE, Chain, Leaf, SERIAL_LEN},
     problem::Problem,
     reply,
     state::{Certificate, Order, OrderStatus},
@@ -20,7 +21,7 @@ impl Ca {
         &mut self,
         request: &Request<Vec<u8>>,
         id: &str,
-        _now: Timestamp,
+        chain: Chain,
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (account, payload) = self.admit_account(request)?;
         admission::expect_empty(&payload)?;
@@ -28,15 +29,37 @@ impl Ca {
         if certificate.account != account {
             return Err(Problem::unauthorized("RFC 8555 section 7.4.2: this certificate is not yours").into());
         }
-        let chain = self.chain_pem(&certificate.der);
-        Ok(reply::of_type(StatusCode::OK, PEM_CHAIN, chain.into_bytes()))
+        let has_alternate = self.has_alternate();
+        if chain == Chain::Alternate && !has_alternate {
+            return Err(Problem::not_found("chain").into());
+        }
+        let pem = self.chain_pem(&certificate.der, chain);
+        let mut response = reply::of_type(StatusCode::OK, PEM_CHAIN, pem.into_bytes());
+        if has_alternate {
+            let path = match chain {
+                Chain::Default => format!("/certificate/{id}/1"),
+                Chain::Alternate => format!("/certificate/{id}"),
+            };
+            let url = match self.config.alternate_chains {
+                AlternateChains::Relative => path,
+                AlternateChains::Absolute | AlternateChains::Absent => self.url(&path),
+            };
+            reply::link(&mut response, &url, "alternate");
+        }
+        Ok(response)
     }
 
     /// A chain as it is served: leaf first, then the intermediate.
-    pub(super) fn chain_pem(&self, leaf: &[u8]) -> String {
-        let mut chain = encoding::pem("CERTIFICATE", leaf);
-        chain.push_str(&encoding::pem("CERTIFICATE", self.authority.intermediate_der()));
-        chain
+    pub(super) fn chain_pem(&self, leaf: &[u8], chain: Chain) -> String {
+        let mut pem = encoding::pem("CERTIFICATE", leaf);
+        if let Some(intermediate) = self.authority.intermediate_der(chain) {
+            pem.push_str(&encoding::pem("CERTIFICATE", intermediate));
+        }
+        pem
+    }
+
+    fn has_alternate(&self) -> bool {
+        self.config.alternate_chains != AlternateChains::Absent && self.authority.other_root_der().is_some()
     }
 
     /// Issues the certificate of an order that is processing.

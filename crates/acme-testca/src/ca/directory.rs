@@ -13,6 +13,9 @@ impl Ca {
         for (name, path) in RESOURCES {
             directory.insert(name.to_owned(), json!(self.url(path)));
         }
+        if self.config.pre_authorization {
+            directory.insert("newAuthz".to_owned(), json!(self.url("/new-authz")));
+        }
         directory.insert("meta".to_owned(), Value::Object(self.meta()));
         if self.config.random_directory_key {
             directory.insert(self.state.dice.word(), json!(RANDOM_KEY_EXPLANATION));

@@ -9,7 +9,7 @@ use crate::{
     encoding,
     fault::{Action, ChainFault, ProblemFault, StatusFault},
     jws::Jws,
-    pki::Key,
+    pki::{Chain, Key},
     problem::Problem,
     reply::{self, Delivery, REPLAY_NONCE, Reply},
     route::Route,
@@ -23,7 +23,7 @@ impl Ca {
             return Vec::new();
         }
         match route {
-            Route::NewOrder => names_asked_for(request),
+            Route::NewOrder | Route::NewAuthorization => names_asked_for(request),
             Route::Order(id) | Route::Finalize(id) => {
                 let order = self.state.orders.get(id);
                 let identifiers = order.map(|order| order.identifiers.as_slice()).unwrap_or_default();
@@ -37,7 +37,7 @@ impl Ca {
                 let full = if authorization.wildcard { format!("*.{base}") } else { base };
                 vec![full]
             }
-            Route::Certificate(id) => {
+            Route::Certificate(id, _) => {
                 let certificate = self.state.certificates.get(id);
                 certificate.map(|one| one.names.clone()).unwrap_or_default()
             }
@@ -273,31 +273,31 @@ impl Ca {
         response: &mut Response<Vec<u8>>,
         now: Timestamp,
     ) {
-        if let Route::Certificate(id) = route
+        if let Route::Certificate(id, chain) = route
             && response.status().is_success()
-            && let Some(body) = self.wrong_chain(fault, id, now)
+            && let Some(body) = self.wrong_chain(fault, id, chain, now)
         {
             *response.body_mut() = body;
         }
     }
 
-    fn wrong_chain(&mut self, fault: ChainFault, id: &str, now: Timestamp) -> Option<Vec<u8>> {
+    fn wrong_chain(&mut self, fault: ChainFault, id: &str, chain: Chain, now: Timestamp) -> Option<Vec<u8>> {
         let certificate = self.state.certificates.get(id)?;
         let order = self.state.orders.get(&certificate.order)?.clone();
         let names = certificate.names.clone();
         let key_spki = certificate.key_spki.clone();
-        let right = self.chain_pem(&certificate.der);
+        let right = self.chain_pem(&certificate.der, chain);
         let leaf = encoding::pem("CERTIFICATE", &certificate.der);
         let text = match fault {
             ChainFault::OtherKey => {
                 let other = Key::generate().ok()?.spki();
                 let wrong = self.make_certificate(&order, &names, &other, now).ok()?;
-                self.chain_pem(&wrong.der)
+                self.chain_pem(&wrong.der, chain)
             }
             ChainFault::WrongNames => {
                 let names = ["wrong.testca.invalid".to_owned()];
                 let wrong = self.make_certificate(&order, &names, &key_spki, now).ok()?;
-                self.chain_pem(&wrong.der)
+                self.chain_pem(&wrong.der, chain)
             }
             ChainFault::PrivateKey => {
                 let key = Key::generate().ok()?;
@@ -316,12 +316,14 @@ impl Ca {
     }
 }
 
-/// The names in a newOrder request whose signature nobody has looked at yet.
+/// The names in a newOrder or newAuthz request whose signature nobody has looked at yet.
 fn names_asked_for(request: &Request<Vec<u8>>) -> Vec<String> {
     let payload = Jws::parse(request.body()).ok().map(|jws| jws.payload);
     let wish = payload.and_then(|payload| serde_json::from_slice::<Value>(&payload).ok());
     let identifiers = wish.as_ref().and_then(|wish| wish.get("identifiers")?.as_array());
-    let names = identifiers.into_iter().flatten().filter_map(|one| one.get("value")?.as_str());
+    let identifier = wish.as_ref().and_then(|wish| wish.get("identifier"));
+    let names =
+        identifiers.into_iter().flatten().chain(identifier).filter_map(|one| one.get("value")?.as_str());
     names.map(str::to_ascii_lowercase).collect()
 }
 

@@ -15,7 +15,7 @@ use x509_cert::{
 
 use crate::client::{csr_with, ders, gentle, registered, start};
 
-fn verify_by_rustls(root_pem: &str, chain: &str, name: &str) -> Result<(), rustls::Error> {
+pub(crate) fn verify_by_rustls(root_pem: &str, chain: &str, name: &str) -> Result<(), rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(ders(root_pem).remove(0))).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
