@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use acme_testca::{Action, Config, Fault, Identifier, Operation, Problem, ProblemFault, StatusFault, TestCa};
 
+use super::web::DeadPort;
 use super::world::{World, assert_run};
 use snapbox::str;
 
@@ -38,7 +39,8 @@ fn ca_that_is_down() {
     let world = World::new();
     let (ca, web) = world.authority(TestCa::builder());
     let mut command = world.command_at(&ca, &web, "issue www.example.test");
-    drop(ca);
+    let down = DeadPort::new();
+    command.env("ACME_CA", down.directory_url());
     assert_run!(
         world.finish(&mut command),
         str![[r#"

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use acme_testca::TestCa;
 
+use super::web::DeadPort;
 use super::world::{World, assert_run};
 use snapbox::str;
 
@@ -173,10 +174,9 @@ warning: nothing will renew it
 fn settings_that_lead_to_nothing_are_not_kept() {
     let world = World::new();
     assert_eq!(world.run("issue www.example.test --ca dev").code(), Some(0));
-    let down = TestCa::start().unwrap();
-    let url = down.directory_url().to_owned();
-    drop(down);
-    assert_eq!(world.run(&format!("issue www.example.test --ca {url}")).code(), Some(3));
+    let down = DeadPort::new();
+    let line = format!("issue www.example.test --ca {} --http-listen 127.0.0.1:0", down.directory_url());
+    assert_eq!(world.run(&line).code(), Some(3));
     assert_eq!(world.run("renew www.example.test --force --max-wait 0").code(), Some(0));
 }
 

@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
+
+use rustix::net::{self, AddressFamily, SocketType};
 
 /// The server. Its thread ends with the test's process.
 pub(super) struct WebServer {
@@ -34,6 +37,26 @@ impl WebServer {
 
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+}
+
+/// A port of 127.0.0.1 at which nobody listens, and nobody else can.
+pub(super) struct DeadPort {
+    address: SocketAddr,
+    _socket: OwnedFd,
+}
+
+impl DeadPort {
+    pub(super) fn new() -> Self {
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = net::getsockname(&socket).unwrap().try_into().unwrap();
+        Self { address, _socket: socket }
+    }
+
+    /// The URL of the directory of a CA that is down.
+    pub(super) fn directory_url(&self) -> String {
+        format!("https://{}/directory", self.address)
     }
 }
 
