@@ -1,15 +1,23 @@
 //! What can be said on the command line. Only clap is here; [`crate::settings`] makes sense of it.
 
+mod delete;
 mod issue;
+mod list;
 mod renew;
+mod revoke;
+mod show;
 
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser, Subcommand};
 
+pub(crate) use delete::DeleteArgs;
 pub(crate) use issue::IssueArgs;
+pub(crate) use list::ListArgs;
 pub(crate) use renew::RenewArgs;
+pub(crate) use revoke::{Reason, RevokeArgs};
+pub(crate) use show::ShowArgs;
 
 /// Obtain, renew and explain certificates from any ACME certificate authority.
 #[derive(Debug, Parser)]
@@ -26,6 +34,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Issue(Box<IssueArgs>),
     Renew(RenewArgs),
+    List(ListArgs),
+    Show(ShowArgs),
+    Revoke(Box<RevokeArgs>),
+    Delete(DeleteArgs),
 }
 
 /// Options of every command.

@@ -32,6 +32,7 @@ mod report;
 mod schedule;
 mod settings;
 mod signals;
+mod standing;
 mod sweep;
 mod timer;
 

@@ -1,0 +1,9 @@
+//! The arguments of `list`.
+
+/// List the certificates, when each is renewed, and which fail
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// Only those that somebody should look at
+    #[arg(long, env = "ACME_FAILING", hide_env = true)]
+    pub(crate) failing: bool,
+}
