@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{binding::MacKey, encoding, error::Error};
+use crate::{binding::MacKey, encoding, error::Error, identifier::Kinds};
 
 /// How the CA behaves when no fault is scripted.
 ///
@@ -59,6 +59,8 @@ pub struct Config {
     pub always_valid: bool,
     /// Whether certificates come with an alternate chain, to another root (section 7.4.2).
     pub alternate_chains: AlternateChains,
+    /// Whether orders can be for IP addresses (RFC 8738).
+    pub ip_identifiers: bool,
     /// Whether authorizations can be asked for before there is an order (section 7.4.1).
     pub pre_authorization: bool,
     /// Whether finalize answers with `valid`, or with `processing` first.
@@ -86,6 +88,10 @@ impl Config {
             alternate_chains: AlternateChains::Absent,
             ..Self::default()
         }
+    }
+
+    pub(crate) fn kinds(&self) -> Kinds {
+        if self.ip_identifiers { Kinds::DnsAndIp } else { Kinds::Dns }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -129,6 +135,7 @@ impl Default for Config {
             external_account_single_use: false,
             always_valid: false,
             alternate_chains: AlternateChains::Relative,
+            ip_identifiers: true,
             pre_authorization: true,
             finalize: Finalize::AtOnce,
             retry_after: RetryAfter::Absent,

@@ -1,6 +1,6 @@
 //! Certificate signing requests: signature, names, key policy.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use aws_lc_rs::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use const_oid::{AssociatedOid, ObjectIdentifier};
@@ -98,13 +98,13 @@ fn check_names(csr: &CertReq, identifiers: &[Identifier]) -> Result<(), Problem>
         .common_name()
         .map_err(|_| Problem::bad_csr("RFC 5280 section 4.1.2.4: the common name cannot be read"))?;
     if let Some(common_name) = common_name
-        && !names.contains(&common_name.value().to_ascii_lowercase())
+        && !names.contains(&Identifier::dns(common_name.value().to_ascii_lowercase()))
     {
         return Err(Problem::bad_csr(
-            "RFC 8555 section 7.4: the common name is not among the subject alternative names",
+            "RFC 8555 section 7.4: the common name is not among the DNS names of the CSR",
         ));
     }
-    let wanted: BTreeSet<String> = identifiers.iter().map(|one| one.value.clone()).collect();
+    let wanted: BTreeSet<Identifier> = identifiers.iter().cloned().collect();
     if names == wanted {
         return Ok(());
     }
@@ -112,14 +112,14 @@ fn check_names(csr: &CertReq, identifiers: &[Identifier]) -> Result<(), Problem>
         .symmetric_difference(&wanted)
         .map(|name| {
             let side = if wanted.contains(name) { "the CSR" } else { "the order" };
-            Problem::new("badCSR", 400, format!("not in {side}")).about(Identifier::dns(name))
+            Problem::new("badCSR", 400, format!("not in {side}")).about(name.clone())
         })
         .collect();
     Err(Problem::bad_csr("RFC 8555 section 7.4: the names of the CSR are not the identifiers of the order")
         .with_subproblems(subproblems))
 }
 
-fn alternative_names(csr: &CertReq) -> Result<BTreeSet<String>, Problem> {
+fn alternative_names(csr: &CertReq) -> Result<BTreeSet<Identifier>, Problem> {
     let unreadable = |_| Problem::bad_csr("RFC 2985 section 5.4.2: the extension request cannot be read");
     let mut names = BTreeSet::new();
     for attribute in csr.info.attributes.iter().filter(|one| one.oid == ExtensionReq::OID) {
@@ -129,7 +129,7 @@ fn alternative_names(csr: &CertReq) -> Result<BTreeSet<String>, Problem> {
                 let alternative =
                     SubjectAltName::from_der(extension.extn_value.as_bytes()).map_err(unreadable)?;
                 for name in &alternative.0 {
-                    names.insert(dns_name(name)?);
+                    names.insert(identifier(name)?);
                 }
             }
         }
@@ -137,11 +137,26 @@ fn alternative_names(csr: &CertReq) -> Result<BTreeSet<String>, Problem> {
     Ok(names)
 }
 
-fn dns_name(name: &GeneralName) -> Result<String, Problem> {
-    let GeneralName::DnsName(name) = name else {
-        return Err(Problem::bad_csr("RFC 8555 section 7.4: the CSR holds a name that is no DNS name"));
+fn identifier(name: &GeneralName) -> Result<Identifier, Problem> {
+    let address = match name {
+        GeneralName::DnsName(name) => return Ok(Identifier::dns(name.as_str().to_ascii_lowercase())),
+        GeneralName::IpAddress(octets) => octets.as_bytes(),
+        GeneralName::OtherName(_)
+        | GeneralName::Rfc822Name(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EdiPartyName(_)
+        | GeneralName::UniformResourceIdentifier(_)
+        | GeneralName::RegisteredId(_) => {
+            return Err(Problem::bad_csr(
+                "RFC 8555 section 7.4: the CSR holds a name that is neither DNS name nor address",
+            ));
+        }
     };
-    Ok(name.as_str().to_ascii_lowercase())
+    let v4 = <[u8; 4]>::try_from(address).map(IpAddr::from);
+    let address = v4.or_else(|_| <[u8; 16]>::try_from(address).map(IpAddr::from));
+    address.map(Identifier::ip).map_err(|_| {
+        Problem::bad_csr("RFC 5280 section 4.2.1.6: an iPAddress of the CSR has neither 4 nor 16 octets")
+    })
 }
 
 const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");

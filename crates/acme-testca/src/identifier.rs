@@ -1,5 +1,7 @@
 //! Identifiers: which names the CA accepts in an order.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,10 +12,11 @@ use crate::problem::Problem;
 /// See [RFC 8555 section 7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identifier {
-    /// The type: `dns`.
+    /// The type: `dns` or `ip`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The name, in lower case; in an order it may begin with `*.`.
+    /// The name, in lower case, which in an order may begin with `*.`; or the address, in the form of
+    /// RFC 8738 section 3.
     pub value: String,
 }
 
@@ -21,6 +24,23 @@ impl Identifier {
     /// Makes a `dns` identifier of a name as it is.
     pub fn dns(name: impl Into<String>) -> Self {
         Self { kind: DNS.to_owned(), value: name.into() }
+    }
+
+    /// Makes an `ip` identifier, whose value is in canonical form.
+    ///
+    /// See [RFC 8738 section 3](https://www.rfc-editor.org/rfc/rfc8738#section-3).
+    pub fn ip(address: IpAddr) -> Self {
+        Self { kind: IP.to_owned(), value: address.to_string() }
+    }
+
+    /// Makes the identifier that a certificate has this name for. No DNS name looks like an address.
+    pub(crate) fn of_name(name: &str) -> Self {
+        name.parse().map_or_else(|_| Self::dns(name), Self::ip)
+    }
+
+    /// The address, if it is one.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.value.parse().ok().filter(|_| self.kind == IP)
     }
 
     /// The name without `*.`, and whether it had one (RFC 8555 section 7.1.4).
@@ -32,9 +52,16 @@ impl Identifier {
     }
 }
 
+/// Which types of identifiers are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kinds {
+    Dns,
+    DnsAndIp,
+}
+
 /// Reads and checks the identifiers of a newOrder request; one refused name refuses the order, with
 /// a subproblem for each (RFC 8555 section 6.7.1).
-pub(crate) fn parse_all(value: Option<&Value>) -> Result<Vec<Identifier>, Problem> {
+pub(crate) fn parse_all(value: Option<&Value>, kinds: Kinds) -> Result<Vec<Identifier>, Problem> {
     let Some(list) = value.and_then(Value::as_array) else {
         return Err(Problem::malformed("RFC 8555 section 7.4: newOrder needs an array \"identifiers\""));
     };
@@ -50,7 +77,7 @@ pub(crate) fn parse_all(value: Option<&Value>) -> Result<Vec<Identifier>, Proble
     let mut identifiers = Vec::new();
     let mut refusals = Vec::new();
     for item in list {
-        match parse(item) {
+        match parse(item, kinds) {
             Ok(identifier) if identifiers.contains(&identifier) => {}
             Ok(identifier) => identifiers.push(identifier),
             Err(refusal) => refusals.push(refusal),
@@ -63,10 +90,10 @@ pub(crate) fn parse_all(value: Option<&Value>) -> Result<Vec<Identifier>, Proble
 }
 
 /// Reads and checks the identifier of a newAuthz request (RFC 8555 section 7.4.1).
-pub(crate) fn parse_one(value: Option<&Value>) -> Result<Identifier, Problem> {
+pub(crate) fn parse_one(value: Option<&Value>, kinds: Kinds) -> Result<Identifier, Problem> {
     let value = value
         .ok_or_else(|| Problem::malformed("RFC 8555 section 7.4.1: newAuthz needs an \"identifier\""))?;
-    let identifier = parse(value).map_err(|refusal| Problem { identifier: None, ..refusal })?;
+    let identifier = parse(value, kinds).map_err(|refusal| Problem { identifier: None, ..refusal })?;
     if identifier.split_wildcard().1 {
         return Err(Problem::new(
             "rejectedIdentifier",
@@ -93,7 +120,7 @@ fn summary(mut refusals: Vec<Problem>) -> Problem {
     Problem::new(&kind, 400, detail).with_subproblems(refusals)
 }
 
-fn parse(item: &Value) -> Result<Identifier, Problem> {
+fn parse(item: &Value, kinds: Kinds) -> Result<Identifier, Problem> {
     let (Some(kind), Some(value)) =
         (item.get("type").and_then(Value::as_str), item.get("value").and_then(Value::as_str))
     else {
@@ -101,19 +128,30 @@ fn parse(item: &Value) -> Result<Identifier, Problem> {
             "RFC 8555 section 7.4: an identifier has a \"type\" and a \"value\", both strings",
         ));
     };
-    let identifier = Identifier { kind: kind.to_owned(), value: value.to_ascii_lowercase() };
-    let refusal = if kind != DNS {
-        Problem::new(
-            "unsupportedIdentifier",
-            400,
-            "RFC 8555 section 9.7.7: this CA knows identifiers of type dns",
-        )
-    } else if let Some(reason) = name_fault(&identifier.value) {
-        Problem::new("rejectedIdentifier", 400, reason)
-    } else {
-        return Ok(identifier);
+    let unsupported = |kinds: &str| {
+        let detail = format!("RFC 8555 section 9.7.7: this CA knows identifiers of type {kinds}");
+        Problem::new("unsupportedIdentifier", 400, detail)
     };
-    Err(refusal.about(identifier))
+    let identifier = Identifier { kind: kind.to_owned(), value: value.to_ascii_lowercase() };
+    let fault = match (kind, kinds) {
+        (DNS, Kinds::Dns | Kinds::DnsAndIp) => name_fault(&identifier.value),
+        (IP, Kinds::DnsAndIp) => address_fault(value),
+        (_, Kinds::Dns) => return Err(unsupported("dns").about(identifier)),
+        (_, Kinds::DnsAndIp) => return Err(unsupported("dns and ip").about(identifier)),
+    };
+    match fault {
+        None => Ok(identifier),
+        Some(reason) => Err(Problem::new("rejectedIdentifier", 400, reason).about(identifier)),
+    }
+}
+
+/// Says what is wrong with an address, if anything is.
+fn address_fault(text: &str) -> Option<&'static str> {
+    match text.parse::<IpAddr>() {
+        Ok(address) if address.to_string() == text => None,
+        Ok(_) => Some("RFC 8738 section 3: an IPv6 address is in the canonical form of RFC 5952 section 4"),
+        Err(_) => Some("RFC 8738 section 3: the value of an identifier of type ip is an address"),
+    }
 }
 
 /// Says what is wrong with a name, if anything is.
@@ -157,3 +195,4 @@ pub(crate) const MAX_IDENTIFIERS: usize = 100;
 const MAX_NAME_LEN: usize = 253;
 const MAX_LABEL_LEN: usize = 63;
 const DNS: &str = "dns";
+const IP: &str = "ip";

@@ -49,8 +49,8 @@
 //! # What it does
 //!
 //! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) with change of key and
-//! external account binding, orders of `dns` identifiers with
-//! wildcards, authorizations (for orders and before them), http-01, finalize, download with an alternate
+//! external account binding, orders of `dns` (wildcards, too) and
+//! `ip` identifiers, authorizations (for orders and before them), http-01, finalize, download with an alternate
 //! chain, revocation by account, by authorizations
 //! and by certificate key, and the list of orders. dns-01 and tls-alpn-01 are offered; a server
 //! says that it cannot validate them unless [`Config::always_valid`] is set.

@@ -1,7 +1,5 @@
 //! The CA's own keys and what they sign: root, intermediate, leaves, and the server's certificate.
 
-#[cfg(feature = "serve")]
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::{fmt, net::IpAddr, time::Duration};
 
 use aws_lc_rs::{
@@ -65,8 +63,8 @@ pub(crate) enum Chain {
 /// What goes into a certificate that the authority signs.
 pub(crate) struct Leaf<'a> {
     pub(crate) serial: &'a [u8],
+    /// DNS names, and addresses as text: no DNS name looks like an address.
     pub(crate) names: &'a [String],
-    pub(crate) addresses: &'a [IpAddr],
     pub(crate) key_spki: &'a [u8],
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
@@ -135,8 +133,7 @@ impl Authority {
         let digest = digest(&SHA256, &spki);
         let certificate = self.root.issue(&Leaf {
             serial: digest.as_ref().get(..SERIAL_LEN).unwrap_or_default(),
-            names: &["localhost".to_owned()],
-            addresses: &[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            names: &SERVER_NAMES.map(str::to_owned),
             key_spki: &spki,
             not_before: now.saturating_sub(BACKDATE).unwrap_or(now),
             not_after: now.saturating_add(SERVER_LIFETIME).unwrap_or(now),
@@ -340,12 +337,10 @@ fn key_id(spki: &[u8]) -> Vec<u8> {
 fn alternative_names(leaf: &Leaf<'_>) -> Vec<u8> {
     let mut names: Vec<Vec<u8>> = Vec::new();
     for name in leaf.names {
-        names.push(asn1::implicit(2, name.as_bytes()));
-    }
-    for address in leaf.addresses {
-        names.push(match address {
-            IpAddr::V4(v4) => asn1::implicit(7, &v4.octets()),
-            IpAddr::V6(v6) => asn1::implicit(7, &v6.octets()),
+        names.push(match name.parse() {
+            Ok(IpAddr::V4(v4)) => asn1::implicit(7, &v4.octets()),
+            Ok(IpAddr::V6(v6)) => asn1::implicit(7, &v6.octets()),
+            Err(_) => asn1::implicit(2, name.as_bytes()),
         });
     }
     asn1::sequence(&names)
@@ -365,6 +360,8 @@ pub(crate) const BACKDATE: Duration = Duration::from_secs(3600);
 pub(crate) const SERIAL_LEN: usize = 16;
 
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
+#[cfg(feature = "serve")]
+const SERVER_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 #[cfg(feature = "serve")]
 const SERVER_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 const KEY_ID_LEN: usize = 20;

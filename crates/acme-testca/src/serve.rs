@@ -226,9 +226,9 @@ impl TestCaBuilder {
     }
 
     /// Adds a rule for where names lead: `NAME=ADDRESSES`, `*.DOMAIN=ADDRESSES` or `*=ADDRESSES`,
-    /// where addresses are separated by commas, may have a port each, and must be loopback. No
+    /// where NAME may be an address as well, addresses are separated by commas, may have a port each, and must be loopback. No
     /// address at all means that the name does not exist. The last rule that fits is taken; without
-    /// rules every name leads to 127.0.0.1, then ::1.
+    /// rules every name leads to 127.0.0.1, then ::1, and an address to itself if it is loopback.
     pub fn resolve(mut self, rule: impl Into<String>) -> Self {
         self.rules.push(rule.into());
         self

@@ -1,5 +1,9 @@
 //! What the CA wants to be validated.
 
+use std::net::IpAddr;
+
+use crate::identifier::Identifier;
+
 /// A validation to be carried out: what [`Ca::poll_validation`](crate::Ca::poll_validation) gives
 /// and [`Ca::validated`](crate::Ca::validated) wants the outcome of.
 ///
@@ -11,12 +15,35 @@ pub struct Validation {
     pub id: ValidationId,
     /// How it is done.
     pub method: Method,
-    /// The name, without `*.`.
+    /// The name, without `*.`, or the address.
     pub name: String,
+    /// The identifier of the authorization.
+    pub identifier: Identifier,
     /// The token of the challenge.
     pub token: String,
     /// What the client must prove to know (RFC 8555 section 8.1).
     pub key_authorization: String,
+}
+
+impl Validation {
+    /// The name to ask for in the TLS handshake of tls-alpn-01: for an address that of its reverse
+    /// mapping, without a final dot.
+    ///
+    /// See [RFC 8738 section 6](https://www.rfc-editor.org/rfc/rfc8738#section-6).
+    #[must_use]
+    pub fn server_name(&self) -> String {
+        match self.identifier.address() {
+            None => self.name.clone(),
+            Some(IpAddr::V4(address)) => {
+                let [a, b, c, d] = address.octets();
+                format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+            }
+            Some(IpAddr::V6(address)) => {
+                let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 0xf, octet >> 4]);
+                nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa"
+            }
+        }
+    }
 }
 
 /// The number of a validation.

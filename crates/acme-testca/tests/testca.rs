@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "testca/addresses.rs"]
+mod addresses;
 #[path = "testca/alternates.rs"]
 mod alternates;
 #[path = "testca/binding.rs"]

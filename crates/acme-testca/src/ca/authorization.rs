@@ -57,7 +57,7 @@ impl Ca {
             return Err(Problem::not_found("resource").into());
         }
         let wish = object(&payload)?;
-        let identifier = identifier::parse_one(wish.get("identifier"))?;
+        let identifier = identifier::parse_one(wish.get("identifier"), self.config.kinds())?;
         let id = self.make_authorization(&account, identifier, false, now);
         if let Some(authorization) = self.state.authorizations.get_mut(&id) {
             authorization.pre_authorized = true;
@@ -156,7 +156,7 @@ impl Ca {
         wildcard: bool,
         now: Timestamp,
     ) -> String {
-        let challenges = self.offered(wildcard);
+        let challenges = self.offered(&identifier, wildcard);
         let id = self.state.dice.id();
         let authorization = Authorization {
             account: account.to_owned(),
@@ -173,7 +173,7 @@ impl Ca {
 
     /// Whether an account holds a valid authorization for a name of a certificate.
     pub(super) fn holds_authorization(&self, account: &str, name: &str, now: Timestamp) -> bool {
-        let (base, wildcard) = Identifier::dns(name).split_wildcard();
+        let (base, wildcard) = Identifier::of_name(name).split_wildcard();
         self.valid_authorization(account, &base, wildcard, now).is_some()
     }
 
@@ -285,6 +285,7 @@ impl Ca {
             id: ValidationId(self.next_validation),
             method: Method::of_type(&challenge.kind)?,
             name: authorization.identifier.value.clone(),
+            identifier: authorization.identifier.clone(),
             key_authorization: format!("{token}.{}", account.key.as_ref()?.thumbprint()),
             token,
         })
@@ -338,13 +339,16 @@ impl Ca {
         newest_first.find(|id| self.state.authorizations.get(*id).is_some_and(is_usable)).cloned()
     }
 
-    fn offered(&mut self, wildcard: bool) -> Vec<Challenge> {
+    fn offered(&mut self, identifier: &Identifier, wildcard: bool) -> Vec<Challenge> {
         let mut challenges = Vec::new();
         if self.config.strange_challenges {
             challenges.push(pending(UNKNOWN_TYPE, Some(self.state.dice.token())));
         }
-        let methods: &[Method] =
-            if wildcard { &[Method::Dns01] } else { &[Method::Http01, Method::Dns01, Method::TlsAlpn01] };
+        let methods: &[Method] = match (identifier.address(), wildcard) {
+            (Some(_), _) => &[Method::Http01, Method::TlsAlpn01],
+            (None, true) => &[Method::Dns01],
+            (None, false) => &[Method::Http01, Method::Dns01, Method::TlsAlpn01],
+        };
         for method in methods {
             let token = self.state.dice.token();
             challenges.push(pending(method.challenge_type(), Some(token)));

@@ -106,14 +106,7 @@ impl Ca {
         let not_before = encoding::whole_second(order.not_before.unwrap_or(backdated));
         let last = not_before.saturating_add(self.config.certificate_lifetime).unwrap_or(not_before);
         let not_after = encoding::whole_second(order.not_after.unwrap_or(last));
-        let der = self.authority.issue(&Leaf {
-            serial: &serial,
-            names,
-            addresses: &[],
-            key_spki,
-            not_before,
-            not_after,
-        })?;
+        let der = self.authority.issue(&Leaf { serial: &serial, names, key_spki, not_before, not_after })?;
         Ok(Certificate {
             number: self.state.certificates.len() as u64,
             serial: serial.iter().map(|octet| format!("{octet:02x}")).collect(),

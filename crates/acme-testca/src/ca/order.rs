@@ -27,7 +27,7 @@ impl Ca {
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (account, payload) = self.admit_account(request)?;
         let wish = object(&payload)?;
-        let mut identifiers = identifier::parse_all(wish.get("identifiers"))?;
+        let mut identifiers = identifier::parse_all(wish.get("identifiers"), self.config.kinds())?;
         let not_before = date(&wish, "notBefore")?;
         let not_after = date(&wish, "notAfter")?;
         self.check_validity(not_before, not_after, now)?;

@@ -1,6 +1,10 @@
 //! http-01 as RFC 8555 section 8.3 describes it.
 
-use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use http::{Request, Response, StatusCode, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -28,7 +32,10 @@ pub(super) async fn validate(shared: &Shared, validation: &Validation) -> Result
 
 async fn fetch(shared: &Shared, validation: &Validation) -> Result<(), Problem> {
     let mut target = Target {
-        host: validation.name.clone(),
+        host: match validation.identifier.address() {
+            Some(IpAddr::V6(address)) => format!("[{address}]"),
+            Some(IpAddr::V4(_)) | None => validation.name.clone(),
+        },
         port: None,
         path: format!("/.well-known/acme-challenge/{}", validation.token),
     };

@@ -34,7 +34,7 @@ impl Resolver {
             ("", _) => return Err(Error::ResolveRule(rule.to_owned())),
             ("*", _) => Pattern::Any,
             (_, Some(domain)) => Pattern::Below(format!(".{domain}")),
-            (_, None) => Pattern::Name(pattern),
+            (_, None) => Pattern::Name(pattern.trim_matches(['[', ']']).to_owned()),
         };
         let mut targets = Vec::new();
         for text in addresses.split(',').map(str::trim).filter(|text| !text.is_empty()) {
@@ -50,17 +50,24 @@ impl Resolver {
 
     /// The addresses of a name (or of an address), with a port where the rule has one.
     pub(super) fn look_up(&self, name: &str, port: u16) -> Vec<SocketAddr> {
-        let name = name.to_ascii_lowercase();
-        if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return Some(SocketAddr::new(address, port))
-                .filter(|_| address.is_loopback())
-                .into_iter()
-                .collect();
+        let name = name.trim_matches(['[', ']']).to_ascii_lowercase();
+        if let Ok(address) = name.parse::<IpAddr>() {
+            return self.route(&name, address, port);
         }
         let mut latest_first = self.rules.iter().rev();
         match latest_first.find(|(pattern, _)| pattern.fits(&name)) {
             Some((_, targets)) => targets.iter().map(|target| target.at(port)).collect(),
             None => vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()],
+        }
+    }
+
+    /// Where an address is looked for: where a rule of its own says, or at itself if it is loopback.
+    fn route(&self, name: &str, address: IpAddr, port: u16) -> Vec<SocketAddr> {
+        let is_own = |pattern: &Pattern| matches!(pattern, Pattern::Name(own) if own == name);
+        match self.rules.iter().rev().find(|(pattern, _)| is_own(pattern)) {
+            Some((_, targets)) => targets.iter().map(|target| target.at(port)).collect(),
+            None if address.is_loopback() => vec![SocketAddr::new(address, port)],
+            None => Vec::new(),
         }
     }
 }

@@ -161,10 +161,10 @@ fn bad_names_are_refused_with_subproblems() {
         assert_eq!(problem["subproblems"][0]["identifier"]["value"], name.to_lowercase());
     }
     let url = client.url("/new-order");
-    let ip = client.post(&url, r#"{"identifiers":[{"type":"ip","value":"127.0.0.1"}]}"#);
+    let ip = client.post(&url, r#"{"identifiers":[{"type":"email","value":"127.0.0.1"}]}"#);
     assert_eq!(ip.problem(), "unsupportedIdentifier");
     let both = client
-        .post(&url, r#"{"identifiers":[{"type":"ip","value":"127.0.0.1"},{"type":"dns","value":"_.a"}]}"#);
+        .post(&url, r#"{"identifiers":[{"type":"email","value":"127.0.0.1"},{"type":"dns","value":"_.a"}]}"#);
     assert_eq!(both.problem(), "compound");
     for payload in ["{}", r#"{"identifiers":[]}"#, r#"{"identifiers":[{"type":"dns"}]}"#, "[]"] {
         assert_eq!(client.post(&url, payload).problem(), "malformed", "{payload}");

@@ -228,6 +228,31 @@ fn issues_over_tls_with_a_real_validation() {
 }
 
 #[test]
+fn addresses_are_validated_where_the_rules_lead() {
+    let (web, ca) = with_web();
+    ca.resolve(&format!("[2001:db8::1]=127.0.0.1:{}", web.port)).unwrap();
+    ca.resolve("192.0.2.1=127.0.0.1").unwrap();
+    let mut client = registered(&ca);
+    for (value, host, status) in [
+        ("2001:db8::1", "[2001:db8::1]", "valid"),
+        ("192.0.2.1", "192.0.2.1", "valid"),
+        ("127.0.0.1", "127.0.0.1", "valid"),
+        ("192.0.2.2", "", "invalid"),
+    ] {
+        let url = client.url("/new-order");
+        let wish = serde_json::json!({"identifiers": [{"type": "ip", "value": value}]});
+        let order = client.post(&url, &wish.to_string()).json();
+        let (path, key_authorization) = token_path(&mut client, &order);
+        web.put(&path, 200, "", &key_authorization);
+        let authorization = outcome(&mut client, &order, "http-01");
+        assert_eq!(authorization["status"], status, "{authorization}");
+        if status == "valid" {
+            assert_eq!(web.asked.lock().unwrap().last(), Some(&(host.to_owned(), path)));
+        }
+    }
+}
+
+#[test]
 fn redirects_are_followed_to_a_limit() {
     let (web, ca) = with_web();
     let mut client = registered(&ca);
