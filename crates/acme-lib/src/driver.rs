@@ -15,7 +15,9 @@ use jiff::Timestamp;
 
 /// A place that makes checkpoints durable, so that an issuance survives the end of its process.
 ///
-/// It holds one checkpoint. That is for one certificate: use one journal for each.
+/// It holds one checkpoint. That is for one certificate: use one journal for each, and empty it
+/// once the certificate is where it is to serve. Until then the same request ends in the same
+/// certificate, so that a crash in between costs nothing; a renewal begins with an empty journal.
 pub trait Journal {
     /// The checkpoint that an earlier process left.
     ///

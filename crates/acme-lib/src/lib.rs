@@ -57,8 +57,9 @@
 //!
 //! # What it is not
 //!
-//! It starts no thread but for concurrent requests and for [`Http01`], reads no environment
-//! variable, and installs no process-wide state. It renews nothing by itself.
+//! It starts no thread but for concurrent requests and for [`Http01`], and installs no process-wide
+//! state. Of the environment it reads nothing itself; where no root is given, the system's roots
+//! are those of `SSL_CERT_FILE` if that is set. It renews nothing by itself.
 //!
 //! # Log
 //!

@@ -1,4 +1,5 @@
 //! The library against the test CA.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 #[path = "lib/account.rs"]
 mod account;

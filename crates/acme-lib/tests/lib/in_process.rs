@@ -128,15 +128,16 @@ impl World {
         if delay > exchange.time_limit {
             return lost(TransportErrorKind::Timeout);
         }
-        match delivery {
-            acme_testca::Delivery::Respond(response) if response.body().len() <= exchange.max_body => {
-                Ok(response)
-            }
-            acme_testca::Delivery::Respond(_) | acme_testca::Delivery::Endless(_) => {
-                lost(TransportErrorKind::BodyTooLarge)
-            }
-            _ => lost(TransportErrorKind::Io),
+        if matches!(delivery, acme_testca::Delivery::Endless(_)) {
+            return lost(TransportErrorKind::BodyTooLarge);
         }
+        let acme_testca::Delivery::Respond(response) = delivery else {
+            return lost(TransportErrorKind::Io);
+        };
+        if response.body().len() > exchange.max_body {
+            return lost(TransportErrorKind::BodyTooLarge);
+        }
+        Ok(response)
     }
 
     /// Validates as the CA would: what is in place now counts.

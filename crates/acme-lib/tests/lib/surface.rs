@@ -18,6 +18,7 @@ type Store = MemoryPersist;
 
 /// Each item of the step-by-step API with its type; that it compiles is the test.
 #[test]
+#[expect(clippy::type_complexity, reason = "the types are what is tested")]
 fn the_step_by_step_api_is_whole() {
     let _: fn(Store, DirectoryUrl<'_>) -> Result<Directory<Store>> = Directory::from_url;
     let _: fn(&Directory<Store>, &str) -> Result<Account<Store>> = Directory::account;

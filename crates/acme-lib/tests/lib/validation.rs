@@ -222,12 +222,9 @@ fn no_fault_makes_a_step_panic() {
 
 /// What the library really waits for is tested on a clock that only waits move.
 fn takes_time(action: &Action) -> bool {
-    match action {
-        Action::DelayMs(_) | Action::RetryAfter(_) | Action::RetryAfterDate(_) => true,
-        Action::Status(fault) => fault.retry_after.is_some(),
-        Action::Problem(fault) => fault.retry_after.is_some(),
-        _ => false,
-    }
+    matches!(action, Action::DelayMs(_) | Action::RetryAfter(_) | Action::RetryAfterDate(_))
+        || matches!(action, Action::Status(fault) if fault.retry_after.is_some())
+        || matches!(action, Action::Problem(fault) if fault.retry_after.is_some())
 }
 
 fn steps(account: &acme_lib::Account) -> Result<(), Error> {
