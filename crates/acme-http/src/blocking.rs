@@ -1,31 +1,32 @@
 //! The client for threads.
 
 use std::fmt;
-use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::io::Read;
 use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acme_proto::{Delivery, Exchange, TransportError, TransportErrorKind};
+use acme_proto::{Exchange, TransportError};
 use http::uri::Scheme;
 use http::{Method, Request, Response};
-use tracing::{Span, debug, debug_span};
+use tracing::Span;
 use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
 
-use self::address::{Addresses, Lookup};
+use self::address::Addresses;
 use self::dialer::Dialer;
+use crate::builder::ClientBuilder;
 use crate::error::Error;
+use crate::failure::{not_https, too_large};
+use crate::limits::{CONNECT_LIMIT, MAX_CONNECTIONS, MAX_IDLE, MAX_RESPONSE_HEAD};
+use crate::log;
+use crate::lookup::Lookup;
 use crate::tls::Roots;
 
 mod address;
 mod dialer;
 mod failure;
 mod transport;
-
-/// Most connections that one call of [`Client::perform`] keeps busy, and most that are kept idle.
-pub const MAX_CONNECTIONS: usize = 16;
 
 /// An HTTP/1.1 client for threads.
 ///
@@ -86,34 +87,18 @@ impl Client {
     }
 
     fn exchange(&self, exchange: Exchange) -> Result<Response<Vec<u8>>, TransportError> {
-        let span = debug_span!(
-            "exchange",
-            operation = exchange.operation.as_str(),
-            method = exchange.request.method().as_str(),
-            host = exchange.request.uri().host(),
-        );
+        let span = log::span(&exchange);
         let _entered = span.enter();
         let started = Instant::now();
         let result = self.send(exchange);
-        let duration = started.elapsed();
-        match &result {
-            Ok(response) => {
-                debug!(
-                    status = response.status().as_u16(),
-                    length = response.body().len(),
-                    ?duration,
-                    "response"
-                );
-            }
-            Err(error) => debug!(kind = ?error.kind, delivery = ?error.delivery, ?duration, "no response"),
-        }
+        log::outcome(&result, started.elapsed());
         result
     }
 
     fn send(&self, exchange: Exchange) -> Result<Response<Vec<u8>>, TransportError> {
         let Exchange { request, max_body, time_limit, .. } = exchange;
         if request.uri().scheme() != Some(&Scheme::HTTPS) {
-            return Err(TransportError::new(Delivery::NotSent, TransportErrorKind::Connect, NotHttps));
+            return Err(not_https());
         }
         let response = match *request.method() {
             Method::GET | Method::HEAD => self.run(request.map(|_| ()), time_limit),
@@ -145,87 +130,30 @@ struct Done {
     result: Result<Response<Vec<u8>>, TransportError>,
 }
 
-/// Sets a [`Client`] up.
-///
-/// ```
-/// let error = acme_http::Client::builder().root_pem("not PEM").build().unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "the root certificates are not PEM: there is no '-----BEGIN CERTIFICATE-----' line"
-/// );
-/// ```
-#[derive(Default)]
-#[must_use = "a builder does nothing until it builds"]
-pub struct ClientBuilder {
-    roots: Roots,
-    proxy: Option<String>,
-    lookup: Lookup,
-}
-
-impl ClientBuilder {
-    /// Trusts the certificates of a PEM text, and no others.
-    ///
-    /// Without it those of the system are trusted, or those in the file that the environment
-    /// variable `SSL_CERT_FILE` names.
-    pub fn root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.roots = Roots::Pem(pem.into());
-        self
-    }
-
-    /// Sends everything through a proxy: `http://[USER:PASSWORD@]HOST:PORT`, or the same with
-    /// `https`. None is taken from the environment.
-    ///
-    /// <https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6>
-    pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = Some(url.into());
-        self
-    }
-
-    /// Looks up host names (with their port) otherwise than the system does, to pin the address of
-    /// a host.
-    pub fn lookup(
-        mut self,
-        lookup: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
-    ) -> Self {
-        self.lookup = Lookup::new(lookup);
-        self
-    }
-
-    /// Builds the client.
-    ///
-    /// # Errors
-    /// [`Error::RootPem`] and [`Error::RootCertificate`] for damaged roots, [`Error::SystemRoots`]
-    /// when the system has none, [`Error::Proxy`] for a URL that names no proxy.
-    pub fn build(self) -> Result<Client, Error> {
-        let tls = Arc::new(self.roots.client_config(&[b"http/1.1"])?);
-        let proxy = self.proxy.as_deref().map(proxy).transpose()?;
-        let addresses = Addresses::new(self.lookup);
-        let config = Agent::config_builder()
-            .accept("")
-            .accept_encoding("")
-            .http_status_as_error(false)
-            .https_only(true)
-            .input_buffer_size(INPUT_BUFFER)
-            .max_idle_age(MAX_IDLE)
-            .max_idle_connections(MAX_CONNECTIONS)
-            .max_idle_connections_per_host(MAX_CONNECTIONS)
-            .max_redirects(0)
-            .max_response_header_size(MAX_RESPONSE_HEAD)
-            .no_delay(true)
-            .output_buffer_size(OUTPUT_BUFFER)
-            .proxy(proxy)
-            .timeout_connect(Some(CONNECT_LIMIT))
-            .user_agent("")
-            .build();
-        let dialer = Dialer::new(tls, addresses.clone());
-        Ok(Client { agent: Agent::with_parts(config, dialer, addresses) })
-    }
-}
-
-impl fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientBuilder")
-    }
+/// Builds a client.
+pub(crate) fn build(roots: &Roots, proxy_url: Option<&str>, lookup: Lookup) -> Result<Client, Error> {
+    let tls = Arc::new(roots.client_config(&[b"http/1.1"])?);
+    let proxy = proxy_url.map(proxy).transpose()?;
+    let addresses = Addresses::new(lookup);
+    let config = Agent::config_builder()
+        .accept("")
+        .accept_encoding("")
+        .http_status_as_error(false)
+        .https_only(true)
+        .input_buffer_size(INPUT_BUFFER)
+        .max_idle_age(MAX_IDLE)
+        .max_idle_connections(MAX_CONNECTIONS)
+        .max_idle_connections_per_host(MAX_CONNECTIONS)
+        .max_redirects(0)
+        .max_response_header_size(MAX_RESPONSE_HEAD)
+        .no_delay(true)
+        .output_buffer_size(OUTPUT_BUFFER)
+        .proxy(proxy)
+        .timeout_connect(Some(CONNECT_LIMIT))
+        .user_agent("")
+        .build();
+    let dialer = Dialer::new(tls, addresses.clone());
+    Ok(Client { agent: Agent::with_parts(config, dialer, addresses) })
 }
 
 fn proxy(url: &str) -> Result<Proxy, Error> {
@@ -251,26 +179,6 @@ fn read(body: Body, max_body: usize) -> Result<Vec<u8>, TransportError> {
     if bytes.len() > max_body { Err(too_large(max_body)) } else { Ok(bytes) }
 }
 
-fn too_large(max_body: usize) -> TransportError {
-    TransportError::new(Delivery::Unknown, TransportErrorKind::BodyTooLarge, TooLarge { max_body })
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the URL is not https")]
-struct NotHttps;
-
-#[derive(Debug, thiserror::Error)]
-#[error("more than {max_body} bytes")]
-struct TooLarge {
-    max_body: usize,
-}
-
-/// How long a connection may take to be made; an exchange's own limit may be shorter.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// How long a connection is kept without being used.
-const MAX_IDLE: Duration = Duration::from_secs(60);
-/// Most bytes of a response before its body.
-const MAX_RESPONSE_HEAD: usize = 16 * 1024;
 /// Larger than [`MAX_RESPONSE_HEAD`], so that it is the limit that is met.
 const INPUT_BUFFER: usize = 32 * 1024;
 /// A whole TLS record with its overhead, so that it goes out at once.

@@ -4,7 +4,8 @@
 //! those that HTTP needs, and reads the environment for nothing but the system's roots. What a
 //! failure means for the request (was it sent or not?) is part of the error.
 //!
-//! ```no_run
+#![cfg_attr(feature = "blocking", doc = "```no_run")]
+#![cfg_attr(not(feature = "blocking"), doc = "```text")]
 //! use std::time::Duration;
 //!
 //! use acme_http::Client;
@@ -26,14 +27,28 @@
 //! no headers.
 //!
 //! # Features
-//! - `blocking` (default): [`Client`], for threads.
+//! - `blocking` (default): `Client`, for threads, over HTTP/1.1.
 
 #[cfg(feature = "blocking")]
 mod blocking;
+#[cfg(feature = "blocking")]
+mod builder;
 mod error;
+#[cfg(feature = "blocking")]
+mod failure;
+#[cfg(feature = "blocking")]
+mod limits;
+#[cfg(feature = "blocking")]
+mod log;
+#[cfg(feature = "blocking")]
+mod lookup;
 #[cfg(feature = "blocking")]
 mod tls;
 
 #[cfg(feature = "blocking")]
-pub use blocking::{Client, ClientBuilder, MAX_CONNECTIONS};
+pub use blocking::Client;
+#[cfg(feature = "blocking")]
+pub use builder::ClientBuilder;
 pub use error::{Error, RootPemFault};
+#[cfg(feature = "blocking")]
+pub use limits::MAX_CONNECTIONS;

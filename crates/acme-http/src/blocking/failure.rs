@@ -1,9 +1,10 @@
 //! What a failure means for the request, and whose it is.
 
 use std::error::Error as StdError;
-use std::io;
 
 use acme_proto::{Delivery, TransportError, TransportErrorKind};
+
+use crate::failure::{of_io, tls_cause};
 
 /// A failure before there is a connection, for `ureq` to carry.
 pub(super) fn of_connect(error: ureq::Error, kind: TransportErrorKind) -> ureq::Error {
@@ -40,28 +41,5 @@ fn classify(error: ureq::Error, delivery: Delivery, kind: TransportErrorKind) ->
         ureq::Error::Protocol(error) => new(kind, error.into()),
         ureq::Error::Timeout(_) => new(TransportErrorKind::Timeout, error.into()),
         _ => new(kind, error.into()),
-    }
-}
-
-fn of_io(error: &io::Error) -> Option<TransportErrorKind> {
-    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return Some(of_tls(error));
-    }
-    (error.kind() == io::ErrorKind::TimedOut).then_some(TransportErrorKind::Timeout)
-}
-
-fn of_tls(error: &rustls::Error) -> TransportErrorKind {
-    if matches!(error, rustls::Error::InvalidCertificate(_)) {
-        TransportErrorKind::Untrusted
-    } else {
-        TransportErrorKind::Tls
-    }
-}
-
-/// The error of the TLS library itself, where that is the cause.
-fn tls_cause(error: io::Error) -> Box<dyn StdError + Send + Sync> {
-    match error.downcast::<rustls::Error>() {
-        Ok(error) => error.into(),
-        Err(error) => error.into(),
     }
 }

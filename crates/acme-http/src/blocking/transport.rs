@@ -11,7 +11,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-use super::address::host_and_port;
+use crate::lookup::host_and_port;
 
 /// A TLS connection.
 ///
