@@ -205,6 +205,8 @@ fn of_store(error: &acme_store::Error) -> Vec<Advice> {
         Some("name the directory with --dir, or obtain a certificate first")
     } else if matches!(error, acme_store::Error::NoSuchCertificate { .. }) {
         Some("check the name")
+    } else if matches!(error, acme_store::Error::Database { .. } | acme_store::Error::Io { .. }) {
+        Some("look at the disk: is there room (df -h), is it sound (dmesg), is it mounted read-only")
     } else {
         None
     };
