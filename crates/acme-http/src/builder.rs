@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::lookup::Lookup;
 use crate::tls::Roots;
 
-/// Sets a client up.
+/// Sets a client up, for threads or for tokio.
 ///
 #[cfg_attr(feature = "blocking", doc = "```")]
 #[cfg_attr(not(feature = "blocking"), doc = "```text")]
@@ -63,6 +63,16 @@ impl ClientBuilder {
     #[cfg(feature = "blocking")]
     pub fn build(self) -> Result<crate::Client, Error> {
         crate::blocking::build(&self.roots, self.proxy.as_deref(), self.lookup)
+    }
+
+    /// Builds a client for tokio. This needs no runtime; performing an exchange does.
+    ///
+    /// # Errors
+    /// [`Error::RootPem`] and [`Error::RootCertificate`] for damaged roots, [`Error::SystemRoots`]
+    /// when the system has none, [`Error::Proxy`] for a URL that names no proxy.
+    #[cfg(feature = "tokio")]
+    pub fn build_async(self) -> Result<crate::AsyncClient, Error> {
+        crate::async_client::build(&self.roots, self.proxy.as_deref(), self.lookup)
     }
 }
 

@@ -28,27 +28,32 @@
 //!
 //! # Features
 //! - `blocking` (default): `Client`, for threads, over HTTP/1.1.
+//! - `tokio`: `AsyncClient`, for tokio, over HTTP/2 where the server has it.
 
+#[cfg(feature = "tokio")]
+mod async_client;
 #[cfg(feature = "blocking")]
 mod blocking;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 mod builder;
 mod error;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 mod failure;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 mod limits;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 mod log;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 mod lookup;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 mod tls;
 
+#[cfg(feature = "tokio")]
+pub use async_client::{AsyncClient, MAX_WIDTH};
 #[cfg(feature = "blocking")]
 pub use blocking::Client;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 pub use builder::ClientBuilder;
 pub use error::{Error, RootPemFault};
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 pub use limits::MAX_CONNECTIONS;

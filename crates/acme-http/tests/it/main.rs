@@ -1,6 +1,8 @@
 //! The public contract of `acme-http`, against servers that live in the tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+#[cfg(feature = "tokio")]
+mod async_client;
 mod body;
 mod concurrency;
 mod connection;

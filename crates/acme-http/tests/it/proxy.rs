@@ -10,7 +10,7 @@ use acme_proto::{Delivery, TransportErrorKind};
 use crate::server::{NOBODY, Server, causes, get, perform, post, response};
 
 /// A proxy that answers CONNECT with a status line, and then passes everything on to an address.
-fn start(status: &'static str, target: SocketAddr) -> (SocketAddr, Receiver<Vec<String>>) {
+pub(crate) fn start(status: &'static str, target: SocketAddr) -> (SocketAddr, Receiver<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, receiver) = mpsc::channel();
