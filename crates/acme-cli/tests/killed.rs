@@ -1,6 +1,7 @@
 //! `acmectl issue`, killed at every step: what the CA, the store and the web server are left with.
 //!
 //! A binary of its own: each of its tests runs the command some fifty times.
+#![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 #[path = "killed/web.rs"]
 mod web;
