@@ -12,9 +12,12 @@ pub(crate) fn for_programs(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// `in 29 days`, `3 hours ago`.
+/// `in 29 days`, `3 hours ago`, `now`.
 pub(crate) fn distance(at: Timestamp, now: Timestamp) -> String {
     let seconds = at.as_second() - now.as_second();
+    if seconds == 0 {
+        return "now".to_owned();
+    }
     let text = span(seconds.unsigned_abs());
     if seconds < 0 { format!("{text} ago") } else { format!("in {text}") }
 }
@@ -58,6 +61,7 @@ mod tests {
         let now: Timestamp = "2026-11-24T08:00:00Z".parse().unwrap();
         assert_eq!(for_people(at, now), "2026-12-24 03:17 UTC (in 29 days)");
         assert_eq!(for_people(now, at), "2026-11-24 08:00 UTC (29 days ago)");
+        assert_eq!(for_people(at, at), "2026-12-24 03:17 UTC (now)");
         assert_eq!(for_programs(at), "2026-12-24T03:17:42Z");
     }
 }

@@ -11,6 +11,8 @@ mod acmectl {
     mod names;
     mod options;
     mod renew;
+    mod revoke;
+    mod show;
     mod together;
     mod web;
     mod world;

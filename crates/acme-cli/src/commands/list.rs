@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> Result<Status, Error> {
         tell_none(context, args);
     } else {
         for line in table(&records, now).lines() {
-            context.output.result(line.trim_end());
+            context.output.result(line.trim());
         }
     }
     Ok(if listing.damaged.is_empty() { Status::Done } else { Status::Failed })

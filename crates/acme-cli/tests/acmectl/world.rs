@@ -145,7 +145,8 @@ fn redactions(dir: &Path) -> snapbox::Redactions {
     redactions.insert("[WORLD]", dir.to_path_buf()).unwrap();
     redactions.insert("[ACMECTL]", PathBuf::from(env!("CARGO_BIN_EXE_acmectl"))).unwrap();
     let patterns = [
-        ("[MOMENT]", r"(?<redacted>\d{4}-\d\d-\d\d \d\d:\d\d UTC \((in )?\d+ \w+( ago)?\))"),
+        ("[MOMENT]", r"(?<redacted>\d{4}-\d\d-\d\d \d\d:\d\d UTC \(((in )?\d+ \w+( ago)?|now)\))"),
+        ("[DAY]", r"(?<redacted>\d{4}-\d\d-\d\d \(((in )?\d+ \w+( ago)?|now)\) *)"),
         ("[TIME]", r"(?<redacted>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"),
         ("[PORT]", r"(127\.0\.0\.1|localhost|\[::\]|::1\]|0\.0\.0\.0):(?<redacted>\d{2,5})"),
         ("[PID]", r"process (?<redacted>\d+)"),
