@@ -130,22 +130,23 @@ pub fn with(settings: &Settings, test: impl Fn(&Pebble) + Send + Clone + 'static
     for _ in 0..TRIES {
         let pebble =
             Pebble::start(settings).unwrap_or_else(|error| panic!("pebble can't be started: {error}"));
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel::<()>();
         let test = test.clone();
         let process = pebble.child.id();
         let thread = thread::spawn(move || {
             test(&pebble);
-            let _ = sender.send(());
+            // Pebble ends before the channel does.
+            drop(pebble);
+            drop(sender);
         });
-        match receiver.recv_timeout(TIME_LIMIT) {
-            Ok(()) => return,
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                if let Err(panic) = thread.join() {
-                    std::panic::resume_unwind(panic);
-                }
-            }
+        if receiver.recv_timeout(TIME_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
             // The client gets an error when its server ends, and the thread with it.
-            Err(mpsc::RecvTimeoutError::Timeout) => end(process),
+            end(process);
+            continue;
+        }
+        match thread.join() {
+            Ok(()) => return,
+            Err(panic) => std::panic::resume_unwind(panic),
         }
     }
     panic!("pebble hung {TRIES} times");
