@@ -5,20 +5,11 @@ use snapbox::str;
 
 #[test]
 fn help_of_all() {
-    assert_run!(
-        World::new().run("--help"),
-        str![[r#"
-exit 0
---- stdout
-Obtain, renew and explain certificates from any ACME certificate authority
-
-Usage: acmectl [OPTIONS] <COMMAND>
-
-Commands:
-  issue  Obtain a certificate, or leave it if it is right and not due
-  renew  Renew what is due, with the settings it was made with
-  help   Print this message or the help of the given subcommand(s)
-
+    let help = World::new().run("--help");
+    assert_eq!(help.code(), Some(0));
+    let help = help.stdout();
+    let (start, options) = help.split_at(help.find("Options:\n").unwrap());
+    snapbox::assert_data_eq!(options, str![[r#"
 Options:
   -h, --help     Print help
   -V, --version  Print version
@@ -39,8 +30,11 @@ Exit status: 0 done, kept or nothing due; 1 refused or failed for good; 2 usage 
 
 Try it without a CA, a network or root rights: acmectl issue www.example.test --ca dev --dir demo
 
-"#]]
-    );
+"#]]);
+    let (_, commands) = start.split_once("Commands:\n").unwrap();
+    for command in commands.lines().filter_map(|line| line.split_whitespace().next()) {
+        assert_eq!(World::new().run(&format!("{command} --help")).code(), Some(0), "{command}");
+    }
 }
 
 #[test]
