@@ -9,7 +9,9 @@ fn help_of_all() {
     assert_eq!(help.code(), Some(0));
     let help = help.stdout();
     let (start, options) = help.split_at(help.find("Options:\n").unwrap());
-    snapbox::assert_data_eq!(options, str![[r#"
+    snapbox::assert_data_eq!(
+        options,
+        str![[r#"
 Options:
   -h, --help     Print help
   -V, --version  Print version
@@ -30,10 +32,12 @@ Exit status: 0 done, kept or nothing due; 1 refused or failed for good; 2 usage 
 
 Try it without a CA, a network or root rights: acmectl issue www.example.test --ca dev --dir demo
 
-"#]]);
+"#]]
+    );
     let (_, commands) = start.split_once("Commands:\n").unwrap();
-    for command in commands.lines().filter_map(|line| line.split_whitespace().next()) {
-        assert_eq!(World::new().run(&format!("{command} --help")).code(), Some(0), "{command}");
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    for command in commands.filter_map(|line| line.split_whitespace().next()) {
+        assert_eq!(World::new().run(&format!("help {command}")).code(), Some(0), "{command}");
     }
 }
 
