@@ -271,7 +271,7 @@ fn the_debugging_accessors_say_what_the_ca_said() {
     let ca = TestCa::builder().config(config).start().unwrap();
     let directory = world::directory(&ca, MemoryPersist::new());
     assert!(directory.api_directory().newOrder.ends_with("/new-order"));
-    assert_eq!(directory.api_directory().keyChange, "");
+    assert!(directory.api_directory().revokeCert.ends_with("/revoke-cert"));
     let meta = directory.api_directory().meta.clone().unwrap();
     assert_eq!(meta.termsOfService.as_deref(), Some("https://ca.test/terms"));
     assert!(!meta.externalAccountRequired());
