@@ -1,6 +1,8 @@
 //! What can be said on the command line. Only clap is here; [`crate::settings`] makes sense of it.
 
+mod account;
 mod delete;
+mod dev_ca;
 mod issue;
 mod list;
 mod renew;
@@ -12,7 +14,11 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser, Subcommand};
 
+pub(crate) use account::{
+    AccountArgs, AccountChoice, AccountCommand, AccountPlace, ExportArgs, ImportArgs, RegisterArgs,
+};
 pub(crate) use delete::DeleteArgs;
+pub(crate) use dev_ca::DevCaArgs;
 pub(crate) use issue::IssueArgs;
 pub(crate) use list::ListArgs;
 pub(crate) use renew::RenewArgs;
@@ -38,6 +44,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     Revoke(Box<RevokeArgs>),
     Delete(DeleteArgs),
+    Account(AccountArgs),
+    DevCa(DevCaArgs),
 }
 
 /// Options of every command.

@@ -1,11 +1,18 @@
 //! The commands, one file each.
 
+mod account;
 mod delete;
+mod dev_ca;
+mod failure;
+mod file;
 mod issue;
 mod list;
 mod renew;
 mod revoke;
+mod sheet;
 mod show;
+
+pub(crate) use failure::CommandError;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -21,5 +28,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Status, Error> 
         Command::Show(args) => show::run(context, &args),
         Command::Revoke(args) => revoke::run(context, *args),
         Command::Delete(args) => delete::run(context, &args),
+        Command::Account(args) => account::run(context, args.command),
+        Command::DevCa(args) => dev_ca::run(context, args),
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::advice::{self, Advice};
 use crate::ca::CaError;
 use crate::challenge::ChallengeError;
+use crate::commands::CommandError;
 use crate::dev_ca::DevCaError;
 use crate::exit::Status;
 use crate::hooks::HookError;
@@ -23,6 +24,8 @@ pub(crate) enum Error {
     Ca(#[from] CaError),
     #[error(transparent)]
     Challenge(#[from] ChallengeError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
     #[error(transparent)]
     DevCa(#[from] DevCaError),
     #[error("{} can't be used", path.display())]
@@ -93,6 +96,7 @@ impl Error {
             Self::Acme(error) => error.as_acme().map_or_else(|| of_library(error), advice::fault),
             Self::Ca(_)
             | Self::Challenge(_)
+            | Self::Command(_)
             | Self::File { .. }
             | Self::Hook(_)
             | Self::Interrupted
@@ -115,6 +119,7 @@ impl Error {
             }
             Self::Ca(error) => error.advice(invocation),
             Self::Challenge(error) => error.advice(invocation),
+            Self::Command(error) => error.advice(invocation),
             Self::DevCa(error) => error.advice(),
             Self::File { path, .. } => vec![Advice::text(format!("check the path {}", path.display()))],
             Self::Hook(error) => error.advice(),
@@ -136,6 +141,7 @@ impl Error {
             Self::Interrupted => true,
             Self::Ca(_)
             | Self::Challenge(_)
+            | Self::Command(_)
             | Self::File { .. }
             | Self::Hook(_)
             | Self::Key(_)
@@ -158,6 +164,7 @@ impl Error {
             },
             Self::Store(error) if is_misplaced(error) => Status::Usage,
             Self::Store(_) => Status::Failed,
+            Self::Command(error) => error.status(),
             Self::DevCa(_) | Self::Key(_) | Self::Random | Self::Signals(_) => Status::Failed,
             Self::Ca(_)
             | Self::Challenge(_)

@@ -19,6 +19,8 @@ pub(crate) enum Status {
     HookFailed,
     /// Ended by a signal.
     Interrupted,
+    /// What the program came to that `dev-ca` was to run.
+    Program(u8),
 }
 
 impl Status {
@@ -31,6 +33,7 @@ impl Status {
             Self::Partial => 4,
             Self::HookFailed => 5,
             Self::Interrupted => 130,
+            Self::Program(code) => code,
         }
     }
 }

@@ -201,6 +201,7 @@ fn outcome(error: &Error) -> &'static str {
         Error::Acme(_)
         | Error::Ca(_)
         | Error::Challenge(_)
+        | Error::Command(_)
         | Error::DevCa(_)
         | Error::File { .. }
         | Error::Hook(_)

@@ -242,7 +242,8 @@ fn names_of(texts: &[String], csr: Option<&Path>) -> Result<Vec<Name>, Error> {
     Ok(names)
 }
 
-fn contact(email: &str) -> Result<Vec<String>, SettingError> {
+/// The contacts of an account that somebody gave an address for.
+pub(crate) fn contact(email: &str) -> Result<Vec<String>, SettingError> {
     let wrong = || SettingError::Email { text: email.to_owned() };
     let (local, domain) = email.split_once('@').ok_or_else(wrong)?;
     let is_odd = |c: char| c.is_whitespace() || c.is_control() || ",;:?@<>".contains(c);

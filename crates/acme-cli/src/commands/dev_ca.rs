@@ -1,0 +1,180 @@
+//! `dev-ca`: the test CA on loopback, for other programs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::IsTerminal as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use acme_testca::{Script, TestCa};
+use rustix::process::{Pid, Signal};
+use serde_json::json;
+
+use super::{CommandError, file};
+use crate::args::DevCaArgs;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Status;
+use crate::settings;
+use crate::signals::Signals;
+
+pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
+    let ca = start(&args)?;
+    let root_out = args.root_out.as_deref().map(settings::absolute).transpose()?;
+    if let Some(path) = &root_out {
+        file::replace(path, ca.root_pem().as_bytes(), 0o644)?;
+    }
+    match args.command.split_first() {
+        Some((program, arguments)) => {
+            let root = match root_out {
+                Some(path) => RootFile::Given(path),
+                None => RootFile::make(context, ca.root_pem())?,
+            };
+            let reach = SocketAddr::from((Ipv4Addr::LOCALHOST, args.http_port));
+            context.output.progress(format_args!("the test CA is ready: {}", ca.directory_url()));
+            command(context, program, arguments, &variables(&ca, root.path(), reach))
+        }
+        None => {
+            context.output.result(ca.directory_url());
+            context.output.event(
+                "dev_ca",
+                json!({
+                    "outcome": "ready",
+                    "directory_url": ca.directory_url(),
+                    "root_file": root_out,
+                    "root_pem": ca.root_pem(),
+                    "http_port": args.http_port,
+                }),
+            );
+            while context.signals.wait(LONG).is_ok() {}
+            // To end is what the signal asks for: that is no failure.
+            Ok(Status::Done)
+        }
+    }
+}
+
+fn start(args: &DevCaArgs) -> Result<TestCa, Error> {
+    let port = if args.command.is_empty() { PORT } else { 0 };
+    let listen = args.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let mut builder = TestCa::builder().seed(args.seed).listen(listen).http_port(args.http_port);
+    if args.gentle {
+        builder = builder.gentle();
+    }
+    for rule in &args.resolve {
+        builder = builder.resolve(rule);
+    }
+    if let Some(path) = &args.script {
+        let text = fs::read_to_string(path).map_err(|source| Error::File { path: path.clone(), source })?;
+        builder = builder.script(Script::from_toml(&text).map_err(CommandError::TestCa)?);
+    }
+    Ok(builder.start().map_err(CommandError::TestCa)?)
+}
+
+/// What clients read: where the directory is, and whom to trust for it.
+fn variables(ca: &TestCa, root: &Path, reach: SocketAddr) -> Vec<(&'static str, OsString)> {
+    let url = OsString::from(ca.directory_url());
+    let urls = DIRECTORY_VARIABLES.map(|name| (name, url.clone()));
+    let roots = ROOT_VARIABLES.map(|name| (name, root.as_os_str().to_owned()));
+    let reach = ("ACME_HTTP_REACH", OsString::from(reach.to_string()));
+    urls.into_iter().chain(roots).chain([reach]).collect()
+}
+
+/// Runs a program to its end, and ends as it does.
+fn command(
+    context: &Context,
+    program: &OsString,
+    arguments: &[OsString],
+    variables: &[(&'static str, OsString)],
+) -> Result<Status, Error> {
+    let failed = |source| CommandError::Program { program: program.to_string_lossy().into_owned(), source };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .spawn()
+        .map_err(failed)?;
+    pass_signals_on(&context.signals, &child);
+    Ok(Status::Program(code(child.wait().map_err(failed)?)))
+}
+
+/// Ends the program when this one is to end. From a terminal it has heard of that already, and
+/// gets some time.
+fn pass_signals_on(signals: &Signals, child: &Child) {
+    let Some(process) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return };
+    let signals = signals.clone();
+    let grace = if std::io::stdin().is_terminal() { GRACE } else { Duration::ZERO };
+    let pass_on = move || {
+        while signals.wait(LONG).is_ok() {}
+        thread::sleep(grace);
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(process, Signal::TERM);
+    };
+    // Without a thread the program runs until it ends by itself.
+    let _ = thread::Builder::new().name("acmectl-dev-ca".into()).spawn(pass_on);
+}
+
+/// The exit status, as shells have it where a signal ended the program.
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| SIGNAL_BASE + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+/// The file that tells clients whom to trust.
+enum RootFile {
+    Given(PathBuf),
+    /// In a directory of its own, which goes with it.
+    Temporary {
+        directory: PathBuf,
+        path: PathBuf,
+    },
+}
+
+impl RootFile {
+    fn make(context: &Context, pem: &str) -> Result<Self, Error> {
+        let name = format!("acmectl-dev-ca-{:016x}", context.dice()?.u64(..));
+        let directory = std::env::temp_dir().join(name);
+        let failed = |source| Error::File { path: directory.clone(), source };
+        fs::DirBuilder::new().mode(0o755).create(&directory).map_err(failed)?;
+        let path = directory.join("root.pem");
+        let root = Self::Temporary { directory, path: path.clone() };
+        file::create(&path, pem.as_bytes(), 0o644)?;
+        Ok(root)
+    }
+
+    fn path(&self) -> &Path {
+        let (Self::Given(path) | Self::Temporary { path, .. }) = self;
+        path
+    }
+}
+
+impl Drop for RootFile {
+    fn drop(&mut self) {
+        if let Self::Temporary { directory, .. } = self {
+            // What is left of it harms nobody.
+            let _ = fs::remove_dir_all(directory);
+        }
+    }
+}
+
+const PORT: u16 = 14_000;
+const LONG: Duration = Duration::from_secs(3600);
+const GRACE: Duration = Duration::from_secs(5);
+const SIGNAL_BASE: i32 = 128;
+
+/// acmectl, acme.sh, whoever asks by the RFC's word, and lego.
+const DIRECTORY_VARIABLES: [&str; 4] = ["ACME_CA", "ACME_DIRECTORY", "ACME_DIRECTORY_URL", "LEGO_SERVER"];
+
+/// acmectl; acme.sh; curl; lego; Node.js; certbot and other Python; OpenSSL, Go and Rust.
+const ROOT_VARIABLES: [&str; 7] = [
+    "ACME_CA_ROOT",
+    "CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "LEGO_CA_CERTIFICATES",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+];

@@ -1,0 +1,128 @@
+//! What can go wrong in a single command only.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::advice::Advice;
+use crate::exit::Status;
+use crate::invocation::{Invocation, quoted};
+
+/// A failure that only one command, or a few, can meet.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("there is another account '{label}' at {ca} here")]
+    AccountTaken { ca: String, label: String },
+    #[error("{ca} knows no account with this key")]
+    AccountUnknown { ca: String },
+    #[error("{} exists", path.display())]
+    Exists { path: PathBuf },
+    #[error("{} has no private key that can be used", path.display())]
+    KeyFile {
+        path: PathBuf,
+        #[source]
+        source: acme_keys::Error,
+    },
+    #[error("{} has no private key that can be used", path.display())]
+    Jwk {
+        path: PathBuf,
+        #[source]
+        source: JwkError,
+    },
+    #[error("there is no account here{}", at(ca.as_deref(), label.as_deref()))]
+    NoAccount { ca: Option<String>, label: Option<String> },
+    #[error("there are {} accounts here, and none of them is named", choices.len())]
+    SeveralAccounts { choices: Vec<String> },
+    #[error("a private key is not printed to a terminal, where it stays in the scrollback")]
+    Terminal,
+    #[error("'{program}' could not be run")]
+    Program {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    TestCa(acme_testca::Error),
+}
+
+/// Why a JSON Web Key can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JwkError {
+    #[error("the JSON Web Key has no member {0} of base64url text")]
+    Member(&'static str),
+    #[error("the JSON Web Key is of type {0}, and only RSA is read here")]
+    Type(String),
+    #[error("the key is refused")]
+    Key(#[source] acme_keys::Error),
+    #[error("it is neither PEM nor JSON")]
+    Json(#[source] serde_json::Error),
+}
+
+impl CommandError {
+    pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
+        match self {
+            Self::AccountTaken { .. } => vec![
+                Advice::text("give the account a name of its own:"),
+                Advice::paste(invocation.without(&["--account"]).with("--account LABEL")),
+            ],
+            Self::AccountUnknown { .. } => vec![
+                Advice::text("check the key, and which CA it is for; to make an account with a new key:"),
+                Advice::paste("acmectl account register"),
+            ],
+            Self::Exists { .. } => vec![Advice::text("name a file that does not exist yet")],
+            Self::KeyFile { .. } | Self::Jwk { .. } => {
+                vec![Advice::text("give a private key as PEM (PKCS#8, SEC1 or PKCS#1) that is not encrypted")]
+            }
+            Self::NoAccount { .. } => vec![
+                Advice::text("make one, or take one over by its key:"),
+                Advice::paste("acmectl account register"),
+                Advice::paste("acmectl account import FILE"),
+            ],
+            Self::SeveralAccounts { choices } => {
+                let lines = choices.iter().map(|choice| Advice::paste(invocation.with(choice)));
+                std::iter::once(Advice::text("say which:")).chain(lines).collect()
+            }
+            Self::Terminal => vec![
+                Advice::text("write it to a file that only you can read:"),
+                Advice::paste(invocation.with("--out account.pem")),
+            ],
+            Self::Program { .. } => vec![Advice::text("check the spelling, and the path")],
+            Self::TestCa(error) => of_test_ca(error),
+        }
+    }
+
+    /// What the run came to if this is how it ended.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::AccountUnknown { .. } => Status::Failed,
+            Self::TestCa(acme_testca::Error::Serve { .. } | acme_testca::Error::Crypto(_)) => Status::Failed,
+            Self::AccountTaken { .. }
+            | Self::Exists { .. }
+            | Self::Jwk { .. }
+            | Self::KeyFile { .. }
+            | Self::NoAccount { .. }
+            | Self::Program { .. }
+            | Self::SeveralAccounts { .. }
+            | Self::Terminal
+            | Self::TestCa(_) => Status::Usage,
+        }
+    }
+}
+
+fn at(ca: Option<&str>, label: Option<&str>) -> String {
+    let ca = ca.map(|ca| format!(" at {ca}")).unwrap_or_default();
+    let label = label.map(|label| format!(" with the label {}", quoted(label))).unwrap_or_default();
+    format!("{ca}{label}")
+}
+
+fn of_test_ca(error: &acme_testca::Error) -> Vec<Advice> {
+    let text = if matches!(error, acme_testca::Error::NotLoopback(_)) {
+        "give an address of this machine alone, such as 127.0.0.1:14000"
+    } else if matches!(error, acme_testca::Error::Script(_)) {
+        "mend the script at the line that is named"
+    } else if matches!(error, acme_testca::Error::Serve { .. }) {
+        "another program may have the port; give another one to --listen, or 127.0.0.1:0 for a free one"
+    } else {
+        return Vec::new();
+    };
+    vec![Advice::text(text)]
+}
