@@ -48,12 +48,14 @@
 //!
 //! # What it does
 //!
-//! Directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) with change of key and
-//! external account binding, orders of `dns` (wildcards, too) and
-//! `ip` identifiers, authorizations (for orders and before them), http-01, finalize, download with an alternate
-//! chain, revocation by account, by authorizations
-//! and by certificate key, and the list of orders. dns-01 and tls-alpn-01 are offered; a server
-//! says that it cannot validate them unless [`Config::always_valid`] is set.
+//! RFC 8555: directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) with change of key and
+//! external account binding; orders of `dns` (wildcards, too) and `ip` identifiers; authorizations,
+//! for orders and before them; http-01 and dns-01; finalize; download with an alternate chain;
+//! revocation by account, by authorizations and by certificate key; the list of orders. RFC 8737:
+//! tls-alpn-01. RFC 8738: IP addresses.
+//!
+//! A server carries out the validations, each at a port or a resolver of the test's choice. It does
+//! not look at them where [`Config::always_valid`] is set.
 //!
 //! # Logs and features
 //!

@@ -2,11 +2,14 @@
 
 mod body;
 mod connection;
+mod dns;
+mod dns01;
 mod http01;
 mod resolver;
+mod tls_alpn01;
 
 use std::{
-    fmt,
+    fmt, io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -102,6 +105,11 @@ impl TestCa {
         self.shared.http_port.store(port, Ordering::Relaxed);
     }
 
+    /// Carries out tls-alpn-01 validations at another port.
+    pub fn validate_tls_at(&self, port: u16) {
+        self.shared.tls_port.store(port, Ordering::Relaxed);
+    }
+
     /// Switches whether challenges become valid without a validation.
     pub fn always_valid(&self, always: AlwaysValid) {
         self.ca().set_always_valid(always);
@@ -181,6 +189,8 @@ pub struct TestCaBuilder {
     config: Config,
     listen: SocketAddr,
     http_port: u16,
+    tls_port: u16,
+    dns: Option<SocketAddr>,
     transport: Transport,
     saved: Option<Vec<u8>>,
     rules: Vec<String>,
@@ -222,6 +232,20 @@ impl TestCaBuilder {
     /// Carries out http-01 validations at this port instead of 80.
     pub fn http_port(mut self, port: u16) -> Self {
         self.http_port = port;
+        self
+    }
+
+    /// Carries out tls-alpn-01 validations at this port instead of 443.
+    pub fn tls_port(mut self, port: u16) -> Self {
+        self.tls_port = port;
+        self
+    }
+
+    /// Asks the resolver at this address, which must be loopback, for the records of dns-01. Without
+    /// one, dns-01 validations fail. The rules of [`TestCaBuilder::resolve`] say where names lead
+    /// all the same.
+    pub fn dns(mut self, resolver: SocketAddr) -> Self {
+        self.dns = Some(resolver);
         self
     }
 
@@ -276,6 +300,9 @@ impl TestCaBuilder {
         if !self.listen.ip().is_loopback() {
             return Err(Error::NotLoopback(self.listen.ip()));
         }
+        if let Some(beyond) = self.dns.filter(|resolver| !resolver.ip().is_loopback()) {
+            return Err(Error::NotLoopback(beyond.ip()));
+        }
         let mut resolver = Resolver::default();
         for rule in &self.rules {
             resolver.add(rule)?;
@@ -303,6 +330,8 @@ impl TestCaBuilder {
             ca: Mutex::new(ca),
             resolver: Mutex::new(resolver),
             http_port: AtomicU16::new(self.http_port),
+            tls_port: AtomicU16::new(self.tls_port),
+            dns: self.dns,
             connections: AtomicU64::new(0),
             arrivals: AtomicU64::new(0),
             hook: self.hook,
@@ -319,6 +348,8 @@ impl Default for TestCaBuilder {
             config: Config::default(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             http_port: HTTP_PORT,
+            tls_port: TLS_PORT,
+            dns: None,
             transport: Transport::Tls,
             saved: None,
             rules: Vec::new(),
@@ -371,6 +402,8 @@ struct Shared {
     ca: Mutex<Ca>,
     resolver: Mutex<Resolver>,
     http_port: AtomicU16,
+    tls_port: AtomicU16,
+    dns: Option<SocketAddr>,
     connections: AtomicU64,
     arrivals: AtomicU64,
     hook: Option<Hook>,
@@ -394,6 +427,18 @@ impl Transport {
 /// Whoever panicked while holding the lock was a test; the CA's state is whole between calls.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Connects to the first address that takes the connection.
+async fn connect(addresses: &[SocketAddr]) -> io::Result<tokio::net::TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match tokio::net::TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn acceptor(ca: &Ca, now: Timestamp) -> Result<TlsAcceptor, Error> {
@@ -447,3 +492,4 @@ fn serve_error(what: &'static str, source: impl std::error::Error + Send + Sync 
 }
 
 const HTTP_PORT: u16 = 80;
+const TLS_PORT: u16 = 443;

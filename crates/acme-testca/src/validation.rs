@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::identifier::Identifier;
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::{encoding, identifier::Identifier};
 
 /// A validation to be carried out: what [`Ca::poll_validation`](crate::Ca::poll_validation) gives
 /// and [`Ca::validated`](crate::Ca::validated) wants the outcome of.
@@ -26,6 +28,14 @@ pub struct Validation {
 }
 
 impl Validation {
+    /// What a TXT record of dns-01 must hold: the digest of the key authorization.
+    ///
+    /// See [RFC 8555 section 8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4).
+    #[must_use]
+    pub fn txt_value(&self) -> String {
+        encoding::base64url(digest(&SHA256, self.key_authorization.as_bytes()).as_ref())
+    }
+
     /// The name to ask for in the TLS handshake of tls-alpn-01: for an address that of its reverse
     /// mapping, without a final dot.
     ///

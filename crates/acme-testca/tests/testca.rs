@@ -12,6 +12,9 @@ mod binding;
 mod certificates;
 #[path = "testca/client.rs"]
 mod client;
+#[cfg(feature = "serve")]
+#[path = "testca/dns.rs"]
+mod dns;
 #[path = "testca/faults.rs"]
 mod faults;
 #[path = "testca/flows.rs"]
@@ -29,3 +32,6 @@ mod served;
 mod strictness;
 #[path = "testca/switches.rs"]
 mod switches;
+#[cfg(feature = "serve")]
+#[path = "testca/tls.rs"]
+mod tls;

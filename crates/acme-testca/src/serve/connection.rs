@@ -17,10 +17,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Event, Moment, Shared, body::ResponseBody, http01, lock};
+use super::{Event, Moment, Shared, body::ResponseBody, dns01, http01, lock, tls_alpn01};
 use crate::{
     ca::{ConnectionId, MAX_BODY},
-    problem::Problem,
     reply::{Delivery, Reply},
     route::Route,
     validation::{Method, Validation},
@@ -128,11 +127,8 @@ async fn deliver(reply: Reply) -> Result<Response<ResponseBody>, Closed> {
 async fn validate(shared: Arc<Shared>, validation: Validation) {
     let outcome = match validation.method {
         Method::Http01 => http01::validate(&shared, &validation).await,
-        Method::Dns01 | Method::TlsAlpn01 => Err(Problem::server_internal(format!(
-            "this version of the test CA does not carry out {} validations, it only takes them for \
-             done where it is told that everything is valid",
-            validation.method.challenge_type()
-        ))),
+        Method::Dns01 => dns01::validate(&shared, &validation).await,
+        Method::TlsAlpn01 => tls_alpn01::validate(&shared, &validation).await,
     };
     lock(&shared.ca).validated(validation.id, outcome, Timestamp::now());
 }

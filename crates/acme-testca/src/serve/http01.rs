@@ -1,10 +1,6 @@
 //! http-01 as RFC 8555 section 8.3 describes it.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::atomic::Ordering, time::Duration};
 
 use http::{Request, Response, StatusCode, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -13,9 +9,8 @@ use hyper::{
     client::conn::http1,
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use super::{Shared, lock};
+use super::{Shared, connect, lock};
 use crate::{problem::Problem, validation::Validation};
 
 /// Fetches the key authorization and compares it.
@@ -144,18 +139,6 @@ impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "http://{}{}", self.authority(), self.path)
     }
-}
-
-/// Connects to the first address that takes the connection.
-async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
-    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 fn incorrect(detail: String) -> Problem {

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::client::{Answer, Client, Key, Transport, challenge, csr, ders, urls};
 
 /// A blocking HTTPS client with one connection.
-struct Https {
+pub(crate) struct Https {
     address: SocketAddr,
     config: Option<Arc<ClientConfig>>,
     connection: Option<Box<dyn Stream>>,
@@ -107,7 +107,7 @@ fn client_of(ca: &TestCa) -> Client<Https> {
     client
 }
 
-fn registered(ca: &TestCa) -> Client<Https> {
+pub(crate) fn registered(ca: &TestCa) -> Client<Https> {
     let mut client = client_of(ca);
     client.register();
     client
@@ -186,7 +186,7 @@ fn with_web() -> (Web, TestCa) {
 }
 
 /// Answers the challenge of an order of one name; gives what became of the authorization.
-fn outcome(client: &mut Client<Https>, order: &Value, kind: &str) -> Value {
+pub(crate) fn outcome(client: &mut Client<Https>, order: &Value, kind: &str) -> Value {
     let url = urls(&order["authorizations"]).remove(0);
     let challenge = challenge(&client.read(&url), kind);
     client.post(challenge["url"].as_str().unwrap(), "{}");
