@@ -3,6 +3,8 @@
 mod bind;
 mod request;
 mod server;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 use std::fmt;
 use std::io;
@@ -17,6 +19,8 @@ use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 use crate::response::{http_token, http_types};
 use server::{Answers, Server};
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::{AsyncHttp01, Http01Responder};
 pub use bind::BindError;
 
 /// A listener that answers http-01 challenges, and nothing else.

@@ -20,17 +20,27 @@
 //!
 //! Log: `debug` for each response put in place or taken away and for each look at one, `warn`
 //! for a response that others see differently. Key authorizations are never logged.
+//!
+//! Feature `tokio`: http-01 as [`AsyncSolver`](acme_proto::AsyncSolver)s, `AsyncHttp01` with a port
+//! of its own and `Http01Responder` for a server that is there, and `Threaded`, which runs any
+//! other solver from tokio.
 
 mod http01;
 mod per_name;
 mod port_owner;
 mod response;
 mod self_check;
+#[cfg(feature = "tokio")]
+mod threaded;
 mod webroot;
 
+#[cfg(feature = "tokio")]
+pub use http01::{AsyncHttp01, Http01Responder};
 pub use http01::{BindError, Http01};
 pub use per_name::PerName;
 pub use port_owner::{PortOwner, port_owner};
 pub use response::ResponseError;
 pub use self_check::{CheckError, Checked, Finding, Outcome, SelfCheck};
+#[cfg(feature = "tokio")]
+pub use threaded::Threaded;
 pub use webroot::{Webroot, WebrootError};

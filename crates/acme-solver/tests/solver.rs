@@ -8,5 +8,7 @@ mod solver {
     mod per_name;
     mod port_owner;
     mod self_check;
+    #[cfg(feature = "tokio")]
+    mod tokio;
     mod webroot;
 }
