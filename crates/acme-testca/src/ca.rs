@@ -6,6 +6,7 @@ mod authorization;
 mod certificate;
 mod directory;
 mod order;
+mod renewal;
 mod revocation;
 mod rollover;
 mod sabotage;
@@ -214,6 +215,7 @@ impl Ca {
     fn describe(&self, certificate: &Certificate) -> Issued {
         Issued {
             serial: certificate.serial.clone(),
+            renewal_id: self.renewal_id(certificate),
             names: certificate.names.clone(),
             order: self.url(&format!("/order/{}", certificate.order)),
             account: self.url(&format!("/account/{}", certificate.account)),
@@ -268,6 +270,7 @@ impl Ca {
             Route::Challenge(id, index) => self.challenge(request, id, index, now),
             Route::Finalize(id) => self.finalize(request, id, now),
             Route::Certificate(id, chain) => self.certificate(request, id, chain),
+            Route::RenewalInfo(id) => self.renewal_info(id, now),
             Route::Revoke => self.revoke_certificate(request, now),
             Route::Unknown => Err(Problem::not_found("resource").into()),
         }
@@ -414,7 +417,7 @@ fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Ref
         return Err(Problem::new("malformed", 413, "the body is larger than 1 MiB").into());
     }
     let allowed: &[Method] = match route.operation() {
-        Operation::Directory | Operation::NewNonce => &[Method::GET, Method::HEAD],
+        Operation::Directory | Operation::NewNonce | Operation::RenewalInfo => &[Method::GET, Method::HEAD],
         Operation::NewAccount
         | Operation::Account
         | Operation::Orders

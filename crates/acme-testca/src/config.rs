@@ -63,6 +63,10 @@ pub struct Config {
     pub ip_identifiers: bool,
     /// Whether authorizations can be asked for before there is an order (section 7.4.1).
     pub pre_authorization: bool,
+    /// Whether the CA says when to renew (RFC 9773).
+    pub renewal_info: bool,
+    /// The Retry-After of renewalInfo.
+    pub renewal_info_retry_after: RetryAfter,
     /// Whether finalize answers with `valid`, or with `processing` first.
     pub finalize: Finalize,
     /// The Retry-After of challenges that are being validated, authorizations and orders that are
@@ -137,6 +141,8 @@ impl Default for Config {
             alternate_chains: AlternateChains::Relative,
             ip_identifiers: true,
             pre_authorization: true,
+            renewal_info: true,
+            renewal_info_retry_after: RetryAfter::Seconds(6 * 3600),
             finalize: Finalize::AtOnce,
             retry_after: RetryAfter::Absent,
             certificate_lifetime: Duration::from_secs(90 * DAY_SECONDS),

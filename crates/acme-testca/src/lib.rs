@@ -52,7 +52,8 @@
 //! external account binding; orders of `dns` (wildcards, too) and `ip` identifiers; authorizations,
 //! for orders and before them; http-01 and dns-01; finalize; download with an alternate chain;
 //! revocation by account, by authorizations and by certificate key; the list of orders. RFC 8737:
-//! tls-alpn-01. RFC 8738: IP addresses.
+//! tls-alpn-01. RFC 8738: IP addresses. RFC 9773: when to renew, and which certificate an order
+//! replaces.
 //!
 //! A server carries out the validations, each at a port or a resolver of the test's choice. It does
 //! not look at them where [`Config::always_valid`] is set.
@@ -77,6 +78,7 @@ mod key;
 mod log;
 mod pki;
 mod problem;
+mod renewal;
 mod reply;
 mod route;
 #[cfg(feature = "serve")]
@@ -92,6 +94,7 @@ pub use fault::{Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFa
 pub use identifier::Identifier;
 pub use log::{Counts, Issued, MAX_RECORDS, RequestRecord};
 pub use problem::Problem;
+pub use renewal::RenewalWindow;
 pub use reply::{Delivery, Reply};
 pub use route::Operation;
 #[cfg(feature = "serve")]

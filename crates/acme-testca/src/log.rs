@@ -38,6 +38,8 @@ pub struct RequestRecord {
 pub struct Issued {
     /// The serial number in lower case hexadecimal.
     pub serial: String,
+    /// The identifier by which its renewal is asked about (RFC 9773 section 4.1).
+    pub renewal_id: String,
     /// The names, in the order's order.
     pub names: Vec<String>,
     /// The URL of the order.

@@ -120,6 +120,11 @@ impl Authority {
         }
     }
 
+    /// The key identifier that the leaves name their issuer by.
+    pub(crate) fn key_id(&self) -> Vec<u8> {
+        key_id(&self.intermediate.key.spki())
+    }
+
     /// Signs a leaf with the intermediate.
     pub(crate) fn issue(&self, leaf: &Leaf<'_>) -> Result<Vec<u8>, Error> {
         self.intermediate.issue(leaf)

@@ -35,6 +35,8 @@ pub enum Operation {
     Finalize,
     /// Downloading a certificate.
     Certificate,
+    /// Asking when to renew a certificate.
+    RenewalInfo,
     /// Revoking a certificate.
     Revoke,
     /// A path that is none of the CA's.
@@ -57,6 +59,7 @@ pub(crate) enum Route<'a> {
     Challenge(&'a str, usize),
     Finalize(&'a str),
     Certificate(&'a str, Chain),
+    RenewalInfo(&'a str),
     Revoke,
     Unknown,
 }
@@ -82,6 +85,7 @@ impl<'a> Route<'a> {
             },
             (Some("certificate"), Some(id), None, None) => Self::Certificate(id, Chain::Default),
             (Some("certificate"), Some(id), Some("1"), None) => Self::Certificate(id, Chain::Alternate),
+            (Some("renewal-info"), Some(id), None, None) => Self::RenewalInfo(id),
             (Some("revoke-cert"), None, None, None) => Self::Revoke,
             _ => Self::Unknown,
         }
@@ -102,6 +106,7 @@ impl<'a> Route<'a> {
             Self::Challenge(..) => Operation::Challenge,
             Self::Finalize(_) => Operation::Finalize,
             Self::Certificate(..) => Operation::Certificate,
+            Self::RenewalInfo(_) => Operation::RenewalInfo,
             Self::Revoke => Operation::Revoke,
             Self::Unknown => Operation::Unknown,
         }

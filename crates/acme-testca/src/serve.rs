@@ -30,6 +30,7 @@ use crate::{
     error::Error,
     fault::{Fault, Script},
     log::{Counts, Issued, RequestRecord},
+    renewal::RenewalWindow,
     route::Operation,
 };
 use resolver::Resolver;
@@ -142,6 +143,18 @@ impl TestCa {
     #[must_use]
     pub fn revoke(&self, serial: &str) -> bool {
         self.ca().revoke(serial, Timestamp::now())
+    }
+
+    /// Moves the window in which a certificate is to be renewed. Says whether there is one with this
+    /// serial number.
+    #[must_use]
+    pub fn set_renewal_window(&self, serial: &str, window: RenewalWindow) -> bool {
+        self.ca().set_renewal_window(serial, window)
+    }
+
+    /// Asks for all certificates to be renewed at once, as [`Ca::recall`] does.
+    pub fn recall(&self, explanation_url: &str) -> usize {
+        self.ca().recall(explanation_url, Timestamp::now())
     }
 
     /// Moves the CA's own clock forward.

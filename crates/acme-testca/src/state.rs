@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     dice::Dice, encoding, error::Error, identifier::Identifier, key::PublicKey, pki::SavedAuthority,
-    problem::Problem,
+    problem::Problem, renewal::RenewalWindow,
 };
 
 /// Everything that outlives the process.
@@ -70,6 +70,9 @@ pub(crate) struct Order {
     pub(crate) error: Option<Problem>,
     pub(crate) certificate: Option<String>,
     pub(crate) processing: Option<Processing>,
+    /// The certificate that it replaces, by its identifier of RFC 9773 section 4.1.
+    #[serde(default)]
+    pub(crate) replaces: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -146,6 +149,8 @@ pub(crate) struct Certificate {
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
     pub(crate) revoked: Option<Revocation>,
+    #[serde(default)]
+    pub(crate) window: Option<RenewalWindow>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]

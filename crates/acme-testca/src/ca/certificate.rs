@@ -109,7 +109,7 @@ impl Ca {
         let der = self.authority.issue(&Leaf { serial: &serial, names, key_spki, not_before, not_after })?;
         Ok(Certificate {
             number: self.state.certificates.len() as u64,
-            serial: serial.iter().map(|octet| format!("{octet:02x}")).collect(),
+            serial: encoding::hex(&serial),
             account: order.account.clone(),
             order: String::new(),
             names: names.to_vec(),
@@ -118,6 +118,7 @@ impl Ca {
             not_before,
             not_after,
             revoked: None,
+            window: None,
         })
     }
 

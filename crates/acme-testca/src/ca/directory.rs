@@ -16,6 +16,9 @@ impl Ca {
         if self.config.pre_authorization {
             directory.insert("newAuthz".to_owned(), json!(self.url("/new-authz")));
         }
+        if self.config.renewal_info {
+            directory.insert("renewalInfo".to_owned(), json!(self.url("/renewal-info")));
+        }
         directory.insert("meta".to_owned(), Value::Object(self.meta()));
         if self.config.random_directory_key {
             directory.insert(self.state.dice.word(), json!(RANDOM_KEY_EXPLANATION));

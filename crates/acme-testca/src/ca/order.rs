@@ -31,9 +31,10 @@ impl Ca {
         let not_before = date(&wish, "notBefore")?;
         let not_after = date(&wish, "notAfter")?;
         self.check_validity(not_before, not_after, now)?;
-        let has_dates = not_before.is_some() || not_after.is_some();
+        let replaces = self.replaced(&wish, &account, &identifiers, now)?;
+        let is_special = not_before.is_some() || not_after.is_some() || replaces.is_some();
         if self.config.order_reuse
-            && !has_dates
+            && !is_special
             && let Some(id) = self.reusable_order(&account, &identifiers, now)
         {
             return self.order_created(&id, now);
@@ -58,6 +59,7 @@ impl Ca {
             error: None,
             certificate: None,
             processing: None,
+            replaces,
         };
         self.state.orders.insert(id.clone(), order);
         if let Some(account) = self.state.accounts.get_mut(&account) {
@@ -199,6 +201,9 @@ impl Ca {
                 body.insert(name.to_owned(), json!(encoding::rfc3339(date)));
             }
         }
+        if let Some(replaces) = &order.replaces {
+            body.insert("replaces".to_owned(), json!(replaces));
+        }
         if let Some(error) = &order.error {
             body.insert("error".to_owned(), json!(error));
         }
@@ -228,6 +233,7 @@ impl Ca {
                 matches!(order.status, OrderStatus::Pending | OrderStatus::Ready)
                     && order.not_before.is_none()
                     && order.not_after.is_none()
+                    && order.replaces.is_none()
                     && order.identifiers.iter().collect::<BTreeSet<_>>() == wanted
             })
         })

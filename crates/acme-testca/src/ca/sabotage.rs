@@ -41,6 +41,11 @@ impl Ca {
                 let certificate = self.state.certificates.get(id);
                 certificate.map(|one| one.names.clone()).unwrap_or_default()
             }
+            Route::RenewalInfo(id) => {
+                let mut certificates = self.state.certificates.values();
+                let certificate = certificates.find(|one| self.renewal_id(one) == id);
+                certificate.map(|one| one.names.clone()).unwrap_or_default()
+            }
             Route::Directory
             | Route::NewNonce
             | Route::NewAccount
@@ -362,11 +367,12 @@ fn edit(response: &mut Response<Vec<u8>>, change: impl FnOnce(&mut Value)) {
     }
 }
 
-const OPTIONAL_MEMBERS: [&str; 12] = [
+const OPTIONAL_MEMBERS: [&str; 13] = [
     "certificate",
     "contact",
     "error",
     "expires",
+    "explanationURL",
     "externalAccountBinding",
     "meta",
     "notAfter",

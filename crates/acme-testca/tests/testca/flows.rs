@@ -12,7 +12,8 @@ fn directory_and_nonces_are_as_section_7_says() {
     assert_eq!(directory.json()["newOrder"], client.url("/new-order"));
     assert_eq!(directory.json()["keyChange"], client.url("/key-change"));
     assert_eq!(directory.json()["newAuthz"], client.url("/new-authz"));
-    assert_eq!(directory.json().as_object().unwrap().len(), 7);
+    assert_eq!(directory.json()["renewalInfo"], client.url("/renewal-info"));
+    assert_eq!(directory.json().as_object().unwrap().len(), 8);
     assert!(directory.all("link").is_empty());
     let nonce = client.get("/new-nonce");
     assert_eq!((nonce.status, nonce.header("cache-control")), (204, Some("no-store")));

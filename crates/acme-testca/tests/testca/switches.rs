@@ -57,7 +57,7 @@ fn directory_has_a_random_key_each_time() {
     let mut client = client(hostile());
     let first = client.get("/directory").json();
     let second = client.get("/directory").json();
-    assert_eq!(first.as_object().unwrap().len(), 8);
+    assert_eq!(first.as_object().unwrap().len(), 9);
     assert_ne!(first, second);
 }
 
