@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 mod acmectl {
+    mod account;
     mod authority;
     mod challenges;
+    mod dev_ca;
     mod directory;
     mod hooks;
     mod issue;

@@ -62,8 +62,7 @@ fn choose(store: &Store, choice: &AccountChoice) -> Result<StoredAccount, Error>
         (Some(account), true) => Ok(account),
         (Some(_), false) => Err(CommandError::SeveralAccounts { choices }.into()),
         (None, _) => {
-            let ca = wanted.as_ref().map(ca::title);
-            Err(CommandError::NoAccount { ca, label: choice.account.clone() }.into())
+            Err(CommandError::NoAccount { ca: choice.ca.clone(), label: choice.account.clone() }.into())
         }
     }
 }
@@ -74,6 +73,11 @@ fn ca_word(account: &StoredAccount) -> String {
         .ok()
         .and_then(|ca| ca.name)
         .unwrap_or_else(|| account.directory_url.clone())
+}
+
+/// How to reach somebody, without the scheme that nearly all have.
+fn reachable(contact: &str) -> String {
+    contact.strip_prefix("mailto:").unwrap_or(contact).to_owned()
 }
 
 /// The options that tell an account from others.

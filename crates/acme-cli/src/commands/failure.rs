@@ -10,7 +10,7 @@ use crate::invocation::{Invocation, quoted};
 /// A failure that only one command, or a few, can meet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    #[error("there is another account '{label}' at {ca} here")]
+    #[error("there is another account{} here", at(Some(ca), Some(label)))]
     AccountTaken { ca: String, label: String },
     #[error("{ca} knows no account with this key")]
     AccountUnknown { ca: String },
@@ -64,19 +64,24 @@ impl CommandError {
                 Advice::text("give the account a name of its own:"),
                 Advice::paste(invocation.without(&["--account"]).with("--account LABEL")),
             ],
-            Self::AccountUnknown { .. } => vec![
+            Self::AccountUnknown { ca } => vec![
                 Advice::text("check the key, and which CA it is for; to make an account with a new key:"),
-                Advice::paste("acmectl account register"),
+                Advice::paste(format!("acmectl account register --ca {}", quoted(ca))),
             ],
             Self::Exists { .. } => vec![Advice::text("name a file that does not exist yet")],
             Self::KeyFile { .. } | Self::Jwk { .. } => {
                 vec![Advice::text("give a private key as PEM (PKCS#8, SEC1 or PKCS#1) that is not encrypted")]
             }
-            Self::NoAccount { .. } => vec![
-                Advice::text("make one, or take one over by its key:"),
-                Advice::paste("acmectl account register"),
-                Advice::paste("acmectl account import FILE"),
-            ],
+            Self::NoAccount { ca, label } => {
+                let label = label.as_deref().filter(|label| !label.is_empty());
+                let ca = ca.as_ref().map(|ca| format!(" --ca {}", quoted(ca))).unwrap_or_default();
+                let label = label.map(|label| format!(" --account {}", quoted(label))).unwrap_or_default();
+                vec![
+                    Advice::text("make one, or take one over by its key:"),
+                    Advice::paste(format!("acmectl account register{ca}{label}")),
+                    Advice::paste(format!("acmectl account import FILE{ca}{label}")),
+                ]
+            }
             Self::SeveralAccounts { choices } => {
                 let lines = choices.iter().map(|choice| Advice::paste(invocation.with(choice)));
                 std::iter::once(Advice::text("say which:")).chain(lines).collect()
@@ -109,6 +114,7 @@ impl CommandError {
 }
 
 fn at(ca: Option<&str>, label: Option<&str>) -> String {
+    let label = label.filter(|label| !label.is_empty());
     let ca = ca.map(|ca| format!(" at {ca}")).unwrap_or_default();
     let label = label.map(|label| format!(" with the label {}", quoted(label))).unwrap_or_default();
     format!("{ca}{label}")

@@ -21,19 +21,20 @@ pub(super) fn run(context: &Context, args: ImportArgs) -> Result<Status, Error> 
     let label = args.place.account.unwrap_or_default();
     let key = read_key(&args.key_file)?;
     let title = ca::title(&settings);
+    let word = settings.name.clone().unwrap_or_else(|| settings.directory_url.clone());
     let store = context.store()?;
     let ca = context.reach(&settings)?;
     if let Some(stored) = store.account(&ca.key, &label)?
         && account::key_of(&stored)?.jwk() != key.jwk()
     {
-        return Err(CommandError::AccountTaken { ca: title, label }.into());
+        return Err(CommandError::AccountTaken { ca: word, label }.into());
     }
     context.output.progress(format_args!("asking {title} for the account of the key"));
     let pem = key.to_pem();
     let opened = account::builder(&ca).key(key).only_existing().open();
     let account = opened.map_err(|error| match error.as_acme().and_then(acme_proto::Error::refusal) {
         Some(refusal) if refusal.problem.kind == ProblemKind::AccountDoesNotExist => {
-            CommandError::AccountUnknown { ca: title }.into()
+            CommandError::AccountUnknown { ca: word.clone() }.into()
         }
         Some(_) | None => Error::from(error),
     })?;

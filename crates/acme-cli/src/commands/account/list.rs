@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
-use super::ca_word;
+use super::{ca_word, reachable};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context) -> Result<Status, Error> {
         table.add_row([
             ca_word(account),
             or_none(account.label.clone()),
-            or_none(account.contacts.join(" ")),
+            or_none(account.contacts.iter().map(|contact| reachable(contact)).collect::<Vec<_>>().join(" ")),
             account.url.clone().unwrap_or_else(|| "not registered yet".to_owned()),
         ]);
     }

@@ -4,7 +4,7 @@ use acme_proto::{Signer as _, Thumbprint};
 use acme_store::Account as StoredAccount;
 use serde_json::json;
 
-use super::{ca_word, choose};
+use super::{ca_word, choose, reachable};
 use crate::account;
 use crate::args::AccountChoice;
 use crate::ca;
@@ -52,7 +52,7 @@ pub(super) fn print(context: &Context, stored: &StoredAccount) -> Result<(), Err
     if stored.contacts.is_empty() {
         sheet.add("contact", "none");
     }
-    sheet.add_all("contact", stored.contacts.iter().cloned());
+    sheet.add_all("contact", stored.contacts.iter().map(|contact| reachable(contact)));
     sheet.add("key", key.algorithm().as_str());
     sheet.add("thumbprint", thumbprint.as_str());
     sheet.go_on("answers http-01 without state: TOKEN.THUMBPRINT");
