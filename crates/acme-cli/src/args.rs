@@ -1,13 +1,16 @@
 //! What can be said on the command line. Only clap is here; [`crate::settings`] makes sense of it.
 
 mod account;
+mod completions;
 mod delete;
 mod dev_ca;
 mod issue;
 mod list;
+mod man;
 mod renew;
 mod revoke;
 mod show;
+mod systemd;
 
 use std::path::PathBuf;
 
@@ -17,13 +20,16 @@ use clap::{ArgAction, Parser, Subcommand};
 pub(crate) use account::{
     AccountArgs, AccountChoice, AccountCommand, AccountPlace, ExportArgs, ImportArgs, RegisterArgs,
 };
+pub(crate) use completions::CompletionsArgs;
 pub(crate) use delete::DeleteArgs;
 pub(crate) use dev_ca::DevCaArgs;
 pub(crate) use issue::IssueArgs;
 pub(crate) use list::ListArgs;
+pub(crate) use man::ManArgs;
 pub(crate) use renew::RenewArgs;
 pub(crate) use revoke::{Reason, RevokeArgs};
 pub(crate) use show::ShowArgs;
+pub(crate) use systemd::SystemdArgs;
 
 /// Obtain, renew and explain certificates from any ACME certificate authority.
 #[derive(Debug, Parser)]
@@ -46,6 +52,9 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     Account(AccountArgs),
     DevCa(DevCaArgs),
+    Systemd(SystemdArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Options of every command.
@@ -80,6 +89,9 @@ pub(crate) struct GlobalArgs {
     /// Where port 80 of the names leads to as seen from here: what the self-check and the CA dev use
     #[arg(long, global = true, env = "ACME_HTTP_REACH", hide = true, value_name = "ADDR:PORT")]
     pub(crate) http_reach: Option<std::net::SocketAddr>,
+    /// What to call in place of systemctl, whether systemd runs or not; empty: it does not run
+    #[arg(long, global = true, env = "ACME_SYSTEMCTL", hide = true, value_name = "PROGRAM")]
+    pub(crate) systemctl: Option<std::ffi::OsString>,
 }
 
 const AFTER_HELP: &str = "\

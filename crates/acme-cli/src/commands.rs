@@ -1,20 +1,23 @@
 //! The commands, one file each.
 
 mod account;
+mod completions;
 mod delete;
 mod dev_ca;
 mod failure;
 mod file;
 mod issue;
 mod list;
+mod man;
 mod renew;
 mod revoke;
 mod sheet;
 mod show;
+mod systemd;
 
 pub(crate) use failure::CommandError;
 
-use crate::args::Command;
+use crate::args::{Command, ManArgs};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
@@ -30,5 +33,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Status, Error> 
         Command::Delete(args) => delete::run(context, &args),
         Command::Account(args) => account::run(context, args.command),
         Command::DevCa(args) => dev_ca::run(context, args),
+        Command::Systemd(args) => systemd::run(context, &args),
+        Command::Completions(args) => completions::run(context, &args),
+        Command::Man(ManArgs {}) => man::run(context),
     }
 }

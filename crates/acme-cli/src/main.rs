@@ -35,6 +35,7 @@ mod signals;
 mod standing;
 mod sweep;
 mod timer;
+mod units;
 
 use std::process::ExitCode;
 

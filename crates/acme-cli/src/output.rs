@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anstream::AutoStream;
 use serde_json::Value;
 
+use crate::commands::CommandError;
+
 /// The two streams. Clones write to the same ones.
 #[derive(Clone)]
 pub(crate) struct Output {
@@ -46,6 +48,20 @@ impl Output {
     pub(crate) fn result(&self, line: impl fmt::Display) {
         if !self.is_json && !self.is_quiet {
             self.write_out(format_args!("{line}"));
+        }
+    }
+
+    /// Prints a whole document that was asked for, as it is; with `--json` and `--quiet`, too.
+    ///
+    /// Where it is cut short that is an error, but for a reader that has seen enough.
+    pub(crate) fn document(&self, text: &str) -> Result<(), CommandError> {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        drop(streams);
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(CommandError::Output),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::hooks;
 use crate::invocation::Invocation;
 use crate::names::{self, Name};
+use crate::timer;
 
 /// What holds for every command.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Global {
     pub(crate) hook_time_limit: Duration,
     /// Where port 80 of all names leads to.
     pub(crate) http_reach: Option<std::net::SocketAddr>,
+    /// The program that makes systemd take up units, where systemd runs.
+    pub(crate) systemctl: Option<PathBuf>,
 }
 
 /// A setting that can't be right.
@@ -86,6 +89,10 @@ impl Global {
             dir_is_given,
             hook_time_limit: Duration::from_secs(args.hook_timeout),
             http_reach: args.http_reach,
+            systemctl: match args.systemctl {
+                Some(program) => Some(PathBuf::from(program)).filter(|path| !path.as_os_str().is_empty()),
+                None => timer::systemctl(),
+            },
         })
     }
 }

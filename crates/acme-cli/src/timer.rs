@@ -30,6 +30,16 @@ impl Renewer {
     }
 }
 
+/// The program that starts and enables units, where systemd runs.
+pub(crate) fn systemctl() -> Option<PathBuf> {
+    // As sd_booted(3) has it.
+    if !Path::new("/run/systemd/system").is_dir() {
+        return None;
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join("systemctl")).find(|program| program.is_file())
+}
+
 fn unit_directories() -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = [
         "/etc/systemd/system",

@@ -6,6 +6,7 @@ mod acmectl {
     mod account;
     mod authority;
     mod challenges;
+    mod completions;
     mod dev_ca;
     mod directory;
     mod hooks;
@@ -15,6 +16,7 @@ mod acmectl {
     mod renew;
     mod revoke;
     mod show;
+    mod systemd;
     mod together;
     mod web;
     mod world;

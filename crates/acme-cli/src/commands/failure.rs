@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::advice::Advice;
 use crate::exit::Status;
 use crate::invocation::{Invocation, quoted};
+use crate::units::UnitError;
 
 /// A failure that only one command, or a few, can meet.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,8 @@ pub(crate) enum CommandError {
     SeveralAccounts { choices: Vec<String> },
     #[error("a private key is not printed to a terminal, where it stays in the scrollback")]
     Terminal,
+    #[error("standard output can't be written")]
+    Output(#[source] io::Error),
     #[error("'{program}' could not be run")]
     Program {
         program: String,
@@ -42,6 +45,8 @@ pub(crate) enum CommandError {
     },
     #[error(transparent)]
     TestCa(acme_testca::Error),
+    #[error(transparent)]
+    Units(#[from] UnitError),
 }
 
 /// Why a JSON Web Key can't be read.
@@ -90,16 +95,19 @@ impl CommandError {
                 Advice::text("write it to a file that only you can read:"),
                 Advice::paste(invocation.with("--out account.pem")),
             ],
+            Self::Output(_) => vec![Advice::text("what is there is cut short; send it where there is room")],
             Self::Program { .. } => vec![Advice::text("check the spelling, and the path")],
             Self::TestCa(error) => of_test_ca(error),
+            Self::Units(error) => error.advice(),
         }
     }
 
     /// What the run came to if this is how it ended.
     pub(crate) fn status(&self) -> Status {
         match self {
-            Self::AccountUnknown { .. } => Status::Failed,
+            Self::AccountUnknown { .. } | Self::Output(_) => Status::Failed,
             Self::TestCa(acme_testca::Error::Serve { .. } | acme_testca::Error::Crypto(_)) => Status::Failed,
+            Self::Units(error) => error.status(),
             Self::AccountTaken { .. }
             | Self::Exists { .. }
             | Self::Jwk { .. }

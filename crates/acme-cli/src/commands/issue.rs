@@ -230,15 +230,27 @@ fn tell_renewer(context: &Context) {
         }
         None => {
             context.output.warn("nothing will renew it");
-            let dir = context.settings.dir_is_given.then(|| {
-                let dir = context.settings.dir.display().to_string();
-                format!(" --dir {}", invocation::quoted(&dir))
-            });
-            let dir = dir.unwrap_or_default();
-            context.output.progress(format_args!("  next: put this line into your crontab (crontab -e):"));
-            context
-                .output
-                .progress(format_args!("      17 4,16 * * * {} renew --quiet{dir}", invocation::program()));
+            tell_how_to_renew(context);
         }
     }
+}
+
+/// A timer where systemd runs, and a line of a crontab.
+fn tell_how_to_renew(context: &Context) {
+    let (program, settings) = (invocation::program(), &context.settings);
+    let dir = format!(" --dir {}", invocation::quoted(&settings.dir.display().to_string()));
+    let dir_if = |needed: bool| if needed { dir.as_str() } else { "" };
+    let is_root = rustix::process::geteuid().is_root();
+    let mut label = "next";
+    if settings.systemctl.is_some() {
+        let sudo = if is_root { "" } else { "sudo " };
+        // Root's own directory is another one.
+        let dir = dir_if(settings.dir_is_given || !is_root);
+        context.output.progress("  next: let systemd do it:");
+        context.output.progress(format_args!("      {sudo}{program} systemd --install{dir}"));
+        label = "  or";
+    }
+    let dir = dir_if(settings.dir_is_given);
+    context.output.progress(format_args!("  {label}: put this line into your crontab (crontab -e):"));
+    context.output.progress(format_args!("      17 4,16 * * * {program} renew --quiet{dir}"));
 }

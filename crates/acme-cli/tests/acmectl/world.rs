@@ -52,6 +52,8 @@ impl World {
             .env_clear()
             .env("ACME_DIR", "state")
             .env("HOME", self.dir.path())
+            // Whether systemd runs here is no matter of a test.
+            .env("ACME_SYSTEMCTL", "")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
