@@ -6,6 +6,7 @@ mod authorization;
 mod certificate;
 mod directory;
 mod order;
+mod profiles;
 mod renewal;
 mod revocation;
 mod rollover;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{binding::MacKey, encoding, error::Error, identifier::Kinds};
+use crate::{binding::MacKey, encoding, error::Error, identifier::Kinds, profile::Profile};
 
 /// How the CA behaves when no fault is scripted.
 ///
@@ -63,6 +63,11 @@ pub struct Config {
     pub ip_identifiers: bool,
     /// Whether authorizations can be asked for before there is an order (section 7.4.1).
     pub pre_authorization: bool,
+    /// The profiles that orders can ask for, by name. Without any, the CA advertises none
+    /// (draft-ietf-acme-profiles).
+    pub profiles: BTreeMap<String, Profile>,
+    /// The profile of orders that ask for none.
+    pub default_profile: Option<String>,
     /// Whether the CA says when to renew (RFC 9773).
     pub renewal_info: bool,
     /// The Retry-After of renewalInfo.
@@ -111,6 +116,9 @@ impl Config {
         if self.external_accounts.values().any(MacKey::is_empty) {
             return Err(Error::Config("the key of an external account is empty"));
         }
+        if self.default_profile.as_ref().is_some_and(|name| !self.profiles.contains_key(name)) {
+            return Err(Error::Config("the default profile is none of the profiles"));
+        }
         if self.base_url.is_empty() || self.base_url.ends_with('/') {
             return Err(Error::Config("the base URL is empty or ends with a slash"));
         }
@@ -141,6 +149,8 @@ impl Default for Config {
             alternate_chains: AlternateChains::Relative,
             ip_identifiers: true,
             pre_authorization: true,
+            profiles: BTreeMap::new(),
+            default_profile: None,
             renewal_info: true,
             renewal_info_retry_after: RetryAfter::Seconds(6 * 3600),
             finalize: Finalize::AtOnce,

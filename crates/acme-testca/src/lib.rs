@@ -53,7 +53,7 @@
 //! for orders and before them; http-01 and dns-01; finalize; download with an alternate chain;
 //! revocation by account, by authorizations and by certificate key; the list of orders. RFC 8737:
 //! tls-alpn-01. RFC 8738: IP addresses. RFC 9773: when to renew, and which certificate an order
-//! replaces.
+//! replaces. draft-ietf-acme-profiles: profiles.
 //!
 //! A server carries out the validations, each at a port or a resolver of the test's choice. It does
 //! not look at them where [`Config::always_valid`] is set.
@@ -78,6 +78,7 @@ mod key;
 mod log;
 mod pki;
 mod problem;
+mod profile;
 mod renewal;
 mod reply;
 mod route;
@@ -94,6 +95,7 @@ pub use fault::{Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFa
 pub use identifier::Identifier;
 pub use log::{Counts, Issued, MAX_RECORDS, RequestRecord};
 pub use problem::Problem;
+pub use profile::Profile;
 pub use renewal::RenewalWindow;
 pub use reply::{Delivery, Reply};
 pub use route::Operation;

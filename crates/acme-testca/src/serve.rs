@@ -145,6 +145,11 @@ impl TestCa {
         self.ca().revoke(serial, Timestamp::now())
     }
 
+    /// Withdraws a profile, as [`Ca::withdraw_profile`] does.
+    pub fn withdraw_profile(&self, name: &str) -> bool {
+        self.ca().withdraw_profile(name)
+    }
+
     /// Moves the window in which a certificate is to be renewed. Says whether there is one with this
     /// serial number.
     #[must_use]

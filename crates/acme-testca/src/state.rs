@@ -73,6 +73,8 @@ pub(crate) struct Order {
     /// The certificate that it replaces, by its identifier of RFC 9773 section 4.1.
     #[serde(default)]
     pub(crate) replaces: Option<String>,
+    #[serde(default)]
+    pub(crate) profile: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -21,6 +21,8 @@ mod faults;
 mod flows;
 #[path = "testca/preauthorization.rs"]
 mod preauthorization;
+#[path = "testca/profiles.rs"]
+mod profiles;
 #[path = "testca/renewal.rs"]
 mod renewal;
 #[path = "testca/rollover.rs"]

@@ -104,7 +104,7 @@ impl Ca {
         let serial = self.state.dice.serial::<SERIAL_LEN>();
         let backdated = now.saturating_sub(BACKDATE).unwrap_or(now);
         let not_before = encoding::whole_second(order.not_before.unwrap_or(backdated));
-        let last = not_before.saturating_add(self.config.certificate_lifetime).unwrap_or(not_before);
+        let last = not_before.saturating_add(self.lifetime(order.profile.as_deref())).unwrap_or(not_before);
         let not_after = encoding::whole_second(order.not_after.unwrap_or(last));
         let der = self.authority.issue(&Leaf { serial: &serial, names, key_spki, not_before, not_after })?;
         Ok(Certificate {

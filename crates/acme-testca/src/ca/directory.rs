@@ -35,6 +35,12 @@ impl Ca {
         if self.config.external_account_required {
             meta.insert("externalAccountRequired".to_owned(), json!(true));
         }
+        if !self.config.profiles.is_empty() {
+            let profiles = self.config.profiles.iter();
+            let described: Map<_, _> =
+                profiles.map(|(name, profile)| (name.clone(), json!(profile.description))).collect();
+            meta.insert("profiles".to_owned(), Value::Object(described));
+        }
         self.decorate(&mut meta, &["termsOfService", "website", "caaIdentities", "externalAccountRequired"]);
         meta
     }

@@ -1,6 +1,6 @@
 //! Orders (RFC 8555 sections 7.1.3 and 7.4).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use http::{Request, Response, StatusCode, header};
 use jiff::Timestamp;
@@ -30,12 +30,13 @@ impl Ca {
         let mut identifiers = identifier::parse_all(wish.get("identifiers"), self.config.kinds())?;
         let not_before = date(&wish, "notBefore")?;
         let not_after = date(&wish, "notAfter")?;
-        self.check_validity(not_before, not_after, now)?;
+        let profile = self.profile(&wish, &identifiers)?;
+        self.check_validity(not_before, not_after, self.lifetime(profile.as_deref()), now)?;
         let replaces = self.replaced(&wish, &account, &identifiers, now)?;
         let is_special = not_before.is_some() || not_after.is_some() || replaces.is_some();
         if self.config.order_reuse
             && !is_special
-            && let Some(id) = self.reusable_order(&account, &identifiers, now)
+            && let Some(id) = self.reusable_order(&account, &identifiers, profile.as_deref(), now)
         {
             return self.order_created(&id, now);
         }
@@ -60,6 +61,7 @@ impl Ca {
             certificate: None,
             processing: None,
             replaces,
+            profile,
         };
         self.state.orders.insert(id.clone(), order);
         if let Some(account) = self.state.accounts.get_mut(&account) {
@@ -105,6 +107,7 @@ impl Ca {
             )
             .into());
         }
+        self.check_profile(order.profile.as_deref())?;
         let csr = wish
             .get("csr")
             .and_then(Value::as_str)
@@ -201,8 +204,10 @@ impl Ca {
                 body.insert(name.to_owned(), json!(encoding::rfc3339(date)));
             }
         }
-        if let Some(replaces) = &order.replaces {
-            body.insert("replaces".to_owned(), json!(replaces));
+        for (name, text) in [("replaces", &order.replaces), ("profile", &order.profile)] {
+            if let Some(text) = text {
+                body.insert(name.to_owned(), json!(text));
+            }
         }
         if let Some(error) = &order.error {
             body.insert("error".to_owned(), json!(error));
@@ -223,6 +228,7 @@ impl Ca {
         &mut self,
         account: &str,
         identifiers: &[Identifier],
+        profile: Option<&str>,
         now: Timestamp,
     ) -> Option<String> {
         let wanted: BTreeSet<&Identifier> = identifiers.iter().collect();
@@ -234,6 +240,7 @@ impl Ca {
                     && order.not_before.is_none()
                     && order.not_after.is_none()
                     && order.replaces.is_none()
+                    && order.profile.as_deref() == profile
                     && order.identifiers.iter().collect::<BTreeSet<_>>() == wanted
             })
         })
@@ -257,10 +264,11 @@ impl Ca {
         &self,
         not_before: Option<Timestamp>,
         not_after: Option<Timestamp>,
+        lifetime: Duration,
         now: Timestamp,
     ) -> Result<(), Problem> {
         let from = not_before.unwrap_or(now);
-        let latest = from.saturating_add(self.config.certificate_lifetime).unwrap_or(from);
+        let latest = from.saturating_add(lifetime).unwrap_or(from);
         match not_after {
             Some(end) if end <= from || end <= now => {
                 Err(Problem::malformed("RFC 8555 section 7.4: notAfter is not after notBefore, or is past"))
