@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acme_keys::{CertificateInfo, CertificateKey, KeyType};
+use acme_proto::Chain;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -94,6 +95,22 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Puts a chain and its key together, without reading them a second time.
+    pub(crate) fn new(key: &PrivateKey, chain: &Chain) -> Result<Self> {
+        let leaf = chain.certificates.first().map(Vec::as_slice).unwrap_or_default();
+        let info = CertificateInfo::from_der(leaf)?;
+        if !info.matches(&key.key) {
+            return Err(Error::KeyMismatch);
+        }
+        Ok(Self {
+            private_key: key.to_pem(),
+            certificate: chain.to_pem(),
+            chain_der: chain.certificates.iter().cloned().map(CertificateDer::from).collect(),
+            key_der: Arc::new(key.key.private_key_der()),
+            info,
+        })
+    }
+
     /// Reads a chain, the leaf first, and its key.
     ///
     /// # Errors

@@ -94,16 +94,21 @@ impl IssueRequest {
         Ok(identifiers)
     }
 
-    fn intent(&self, identifiers: Vec<Identifier>) -> Result<Intent> {
-        let (csr, private_key) = match &self.key {
-            Key::Fresh(key_type) => with_key(&identifiers, &CertificateKey::generate(*key_type)?)?,
-            Key::Given(key) => with_key(&identifiers, &key.key)?,
-            Key::Csr(der) => (der.clone(), None),
+    /// What to order, and the key for it unless that is elsewhere.
+    fn intent(&self, identifiers: Vec<Identifier>) -> Result<(Intent, Option<PrivateKey>)> {
+        let key = match &self.key {
+            Key::Fresh(key_type) => PrivateKey::generate(*key_type)?,
+            Key::Given(key) => PrivateKey::clone(key),
+            Key::Csr(der) => return Ok((self.dated(Intent::new(identifiers, der.clone(), None)), None)),
         };
-        let mut intent = Intent::new(identifiers, csr, private_key);
+        let csr = CertificateSigningRequest::new(&identifiers, &key.key)?.into_der();
+        Ok((self.dated(Intent::new(identifiers, csr, Some(key.key.to_pem()))), Some(key)))
+    }
+
+    fn dated(&self, mut intent: Intent) -> Intent {
         intent.not_before = self.not_before;
         intent.not_after = self.not_after;
-        Ok(intent)
+        intent
     }
 
     /// Tells whether a checkpoint is of the same request, so that its order can be used.
@@ -128,10 +133,6 @@ impl fmt::Debug for IssueRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IssueRequest").field("names", &self.names).finish_non_exhaustive()
     }
-}
-
-fn with_key(identifiers: &[Identifier], key: &CertificateKey) -> Result<(Vec<u8>, Option<SecretText>)> {
-    Ok((CertificateSigningRequest::new(identifiers, key)?.into_der(), Some(key.to_pem())))
 }
 
 /// An issuance with everything that it can be given.
@@ -209,9 +210,8 @@ impl<'a, P: Persist> Issuance<'a, P> {
         }
         let account = self.account;
         let primary = self.request.names.first().cloned().unwrap_or_default();
-        let issued = self.run_for_chain(solver)?;
-        let key = issued.private_key_pem.ok_or(Error::NoPrivateKey)?;
-        let certificate = Certificate::from_pem(key.expose().to_string(), issued.chain_pem)?;
+        let (issued, key) = self.obtain(solver)?;
+        let certificate = Certificate::new(&key.ok_or(Error::NoPrivateKey)?, &issued.chain)?;
         account.parts.keep(&primary, &certificate)?;
         Ok(Issued { certificate, order_url: issued.order_url, left_in_place: issued.left_in_place })
     }
@@ -220,24 +220,27 @@ impl<'a, P: Persist> Issuance<'a, P> {
     ///
     /// # Errors
     /// As [`Account::issue`].
-    pub fn run_for_chain(mut self, solver: &mut dyn Solver) -> Result<IssuedChain> {
+    pub fn run_for_chain(self, solver: &mut dyn Solver) -> Result<IssuedChain> {
+        let (issued, key) = self.obtain(solver)?;
+        Ok(IssuedChain {
+            chain_pem: issued.chain.to_pem(),
+            private_key_pem: key.map(|key| key.key.to_pem()),
+            order_url: issued.order_url,
+            left_in_place: issued.left_in_place,
+        })
+    }
+
+    fn obtain(mut self, solver: &mut dyn Solver) -> Result<(acme_proto::Issued, Option<PrivateKey>)> {
         let identifiers = self.request.identifiers()?;
         let choices = identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
-        let flow = self.flow(identifiers, choices)?;
-        let private_key_pem = flow.checkpoint().intent.private_key.clone();
+        let (flow, key) = self.flow(identifiers, choices)?;
         let hands = Hands {
             solver: Some(solver),
             journal: self.journal.map(|journal| journal as _),
             observer: self.observer.map(|observer| observer as _),
             interrupt: self.interrupt,
         };
-        let issued = self.account.parts.driver.run(flow, hands)?;
-        Ok(IssuedChain {
-            chain_pem: issued.chain.to_pem(),
-            private_key_pem,
-            order_url: issued.order_url,
-            left_in_place: issued.left_in_place,
-        })
+        Ok((self.account.parts.driver.run(flow, hands)?, key))
     }
 
     /// Goes on with what the journal has, if it is of the same request.
@@ -245,20 +248,24 @@ impl<'a, P: Persist> Issuance<'a, P> {
         &mut self,
         identifiers: Vec<Identifier>,
         choices: Vec<(Identifier, Vec<ChallengeType>)>,
-    ) -> Result<Issue> {
+    ) -> Result<(Issue, Option<PrivateKey>)> {
         let left = match &mut self.journal {
             Some(journal) => journal.load().map_err(acme_proto::Error::Store)?,
             None => None,
         };
         let Some(left) = left else {
-            return Ok(Issue::new(self.request.intent(identifiers)?, choices)?);
+            let (intent, key) = self.request.intent(identifiers)?;
+            return Ok((Issue::new(intent, choices)?, key));
         };
         if self.request.is_of(&left.intent, &identifiers) {
-            return Ok(Issue::resume_from(left, choices)?);
+            let pem = left.intent.private_key.as_ref();
+            let key = pem.map(|pem| PrivateKey::from_pem(pem.expose())).transpose()?;
+            return Ok((Issue::resume_from(left, choices)?, key));
         }
-        let mut checkpoint = Checkpoint::new(self.request.intent(identifiers)?);
+        let (intent, key) = self.request.intent(identifiers)?;
+        let mut checkpoint = Checkpoint::new(intent);
         checkpoint.presented = left.presented;
-        Ok(Issue::start_from(checkpoint, choices)?)
+        Ok((Issue::start_from(checkpoint, choices)?, key))
     }
 }
 

@@ -189,7 +189,7 @@ impl<P: Persist> CertOrder<P> {
         let url = url.ok_or_else(|| acme_proto::Error::from(Misuse::NotOffered(Operation::Certificate)))?;
         let chain = account.driver.call(Chain::download(url))?;
         chain.check(&self.parts.identifiers, self.private_key.key.public_key_der())?;
-        let certificate = Certificate::from_pem(self.private_key.to_pem(), chain.to_pem())?;
+        let certificate = Certificate::new(&self.private_key, &chain)?;
         account.keep(&self.parts.primary_name, &certificate)?;
         Ok(certificate)
     }
