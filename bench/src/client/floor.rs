@@ -8,8 +8,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
+use acme_proto::limits::FIRST_POLL_WAIT;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -77,14 +77,14 @@ impl Floor {
         Ok(serde_json::from_slice(&self.post(url, payload)?.body)?)
     }
 
-    /// Looks at an order until it is no longer as it was; the first look is at once.
+    /// Looks at an order until it is no longer as it was.
     fn poll(&mut self, url: &str, status: &str) -> Result<Order, Box<dyn Error>> {
         loop {
             let order: Order = self.read(url, "")?;
             if order.status != status {
                 return Ok(order);
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(FIRST_POLL_WAIT);
         }
     }
 }
@@ -104,6 +104,8 @@ impl Client for Floor {
         let csr = URL_SAFE_NO_PAD.encode(csr(name, &key, &self.random)?);
         order = self.read(&order.finalize, &format!(r#"{{"csr":"{csr}"}}"#))?;
         if order.certificate.is_none() {
+            // As long as acme-lib waits: a processor that rested has cold caches, and is slower.
+            thread::sleep(FIRST_POLL_WAIT);
             order = self.poll(&made.location, "processing")?;
         }
         let chain = self.post(&order.certificate.ok_or("no certificate")?, "")?.body;
