@@ -49,9 +49,10 @@ const RULES: [Rule; 2] = [
             "crates/acme-lib/src/persist",
             "crates/acme-solver/src/",
             "crates/acme-store/src/",
+            "crates/acme-tokio/src/account/key_file",
         ],
         what: "touches files",
-        remedy: "take the content as an argument; only store, solver, cli and acme-lib's persist and key_file touch files",
+        remedy: "take the content as an argument; only store, solver, cli, acme-lib's persist and the libraries' key_file touch files",
     },
     Rule {
         names: &["std::env"],

@@ -24,7 +24,7 @@ fn of_package(package: &Package) -> Vec<Problem> {
         return vec![Problem::of(&package.manifest_path(), what, "add one to xtask/src/tidy/edges.rs")];
     };
     let forbidden =
-        ours(package).filter(|(to, kind)| !allowed.contains(&to.as_str()) && !is_test_ca(package, to, *kind));
+        ours(package).filter(|(to, kind)| !allowed.contains(&to.as_str()) && !is_test_edge(package, to, *kind));
     forbidden
         .map(|(to, _)| {
             let what = format!("{} must not depend on {to}", package.name);
@@ -44,8 +44,11 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Tests of any crate may talk to the test CA. Its own tests share no code with what they test either.
-fn is_test_ca(package: &Package, to: &str, kind: DependencyKind) -> bool {
-    kind == DependencyKind::Development && to == TEST_CA && package.name != TEST_CA
+/// Those of the asynchronous library compare it with the blocking one.
+fn is_test_edge(package: &Package, to: &str, kind: DependencyKind) -> bool {
+    let is_test_ca = to == TEST_CA && package.name != TEST_CA;
+    let is_twin = (package.name.as_str(), to) == ("acme-tokio", "acme-lib");
+    kind == DependencyKind::Development && (is_test_ca || is_twin)
 }
 
 /// Not published, and above everything.
@@ -61,6 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("acme-solver", &["acme-proto", "acme-keys", "acme-http"]),
     ("acme-store", &["acme-proto"]),
     ("acme-lib", &["acme-proto", "acme-keys", "acme-http", "acme-solver"]),
+    ("acme-tokio", &["acme-proto", "acme-keys", "acme-http", "acme-solver"]),
     (TEST_CA, &[]),
     ("acme-cli", &["acme-proto", "acme-keys", "acme-http", "acme-solver", "acme-store", "acme-lib", TEST_CA]),
 ];
@@ -91,6 +95,13 @@ mod tests {
         assert_eq!(problems("acme-lib", &[(TEST_CA, DependencyKind::Normal)]).len(), 1);
         assert_eq!(problems("acme-lib", &[(TEST_CA, DependencyKind::Development)]).len(), 0);
         assert_eq!(problems("acme-cli", &[(TEST_CA, DependencyKind::Normal)]).len(), 0);
+    }
+
+    #[test]
+    fn only_tests_compare_the_two_libraries() {
+        assert_eq!(problems("acme-tokio", &[("acme-lib", DependencyKind::Normal)]).len(), 1);
+        assert_eq!(problems("acme-tokio", &[("acme-lib", DependencyKind::Development)]).len(), 0);
+        assert_eq!(problems("acme-lib", &[("acme-tokio", DependencyKind::Development)]).len(), 1);
     }
 
     #[test]
