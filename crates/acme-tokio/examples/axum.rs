@@ -1,0 +1,25 @@
+//! A web server that obtains a certificate for its own name.
+
+use acme_tokio::{Account, DirectoryUrl, Http01Responder, IssueRequest};
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::{Router, routing::get};
+
+async fn challenge(State(responder): State<Http01Responder>, uri: Uri) -> Result<String, StatusCode> {
+    responder.respond(uri.path()).ok_or(StatusCode::NOT_FOUND)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut responder = Http01Responder::new();
+    let app = Router::new().route("/.well-known/acme-challenge/{token}", get(challenge));
+    let app = app.with_state(responder.clone());
+    let listener = tokio::net::TcpListener::bind("[::]:80").await?;
+    tokio::spawn(async { axum::serve(listener, app).await });
+
+    let builder = Account::builder(DirectoryUrl::LetsEncryptStaging).agree_to_terms();
+    let account = builder.key_file("account.pem").open().await?;
+    let certificate = account.issue(&IssueRequest::new(["example.com"]), &mut responder).await?;
+    std::fs::write("certificate.pem", certificate.certificate())?;
+    Ok(())
+}

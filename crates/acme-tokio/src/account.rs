@@ -1,0 +1,146 @@
+//! An account at a CA.
+
+use std::fmt;
+use std::sync::Arc;
+
+use acme_http::AsyncClient;
+use acme_keys::AccountKey;
+use acme_proto::{AsyncSolver, Flow, RevocationReason, Revoke, Session};
+
+use crate::certificate::Certificate;
+use crate::connect::DirectoryUrl;
+use crate::driver::Driver;
+use crate::error::Result;
+use crate::issue::Issuance;
+use crate::request::IssueRequest;
+
+mod builder;
+mod key_file;
+
+pub use builder::AccountBuilder;
+
+/// An account at a CA. Clones share its connections and nonces, and may be used at the same time.
+#[derive(Clone)]
+pub struct Account {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    driver: Driver,
+    key: Arc<AccountKey>,
+}
+
+impl Account {
+    /// Begins to open an account; see the example on the [crate's page](crate).
+    pub fn builder(url: DirectoryUrl<'_>) -> AccountBuilder {
+        AccountBuilder::new(url)
+    }
+
+    fn new(driver: Driver, key: Arc<AccountKey>) -> Self {
+        Self { parts: Arc::new(Parts { driver, key }) }
+    }
+
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.parts.driver
+    }
+
+    /// Obtains a certificate: orders it, proves control of its names, and downloads it.
+    ///
+    /// Nothing of it survives the process but the certificate that is returned; with
+    /// [`issuance`](Self::issuance) and a [`Journal`](crate::Journal) everything does.
+    ///
+    /// The clones of the solver have to be one and the same solver. When the future is dropped, a
+    /// clone goes to a task on the runtime that polled it first, which takes away what may be in
+    /// place. The order is left to expire. Where the runtime ends before that task does, or the
+    /// process, only a journal knows what is in place: the next issuance with it takes it away. A
+    /// solver that can't be cloned is for [`Issuance::run_locked`].
+    ///
+    /// # Errors
+    /// [`Error::Acme`](crate::Error::Acme), whose inside says whose fault it is. What was put in
+    /// place was taken away.
+    pub async fn issue<S>(&self, request: &IssueRequest, solver: &mut S) -> Result<Certificate>
+    where
+        S: AsyncSolver + Clone + 'static,
+    {
+        Ok(self.issuance(request).run(solver).await?.certificate)
+    }
+
+    /// Prepares [`issue`](Self::issue) with a journal, an observer or an interrupt.
+    pub fn issuance<'a>(&'a self, request: &'a IssueRequest) -> Issuance<'a> {
+        Issuance::new(self, request)
+    }
+
+    /// Revokes a certificate. That it was revoked before is no error.
+    ///
+    /// # Errors
+    /// When the CA refuses; Let's Encrypt takes the reasons 0, 1, 4 and 5 only.
+    pub async fn revoke_certificate(
+        &self,
+        certificate: &Certificate,
+        reason: RevocationReason,
+    ) -> Result<()> {
+        self.call(Revoke::by_account(&certificate.certificate_der(), reason)).await
+    }
+
+    /// Revokes a certificate of which only the PEM text is at hand.
+    ///
+    /// # Errors
+    /// When the text has no certificate, or when the CA refuses.
+    pub async fn revoke_pem(&self, certificate_pem: &str, reason: RevocationReason) -> Result<()> {
+        let chain = acme_keys::certificates_from_pem(certificate_pem)?;
+        let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
+        self.call(Revoke::by_account(leaf, reason)).await
+    }
+
+    /// Reads the account as the CA has it.
+    ///
+    /// # Errors
+    /// When the CA refuses: the account was deactivated, for example.
+    pub async fn read(&self) -> Result<acme_proto::Account> {
+        self.call(acme_proto::Account::read()).await
+    }
+
+    /// Replaces the contacts, as URLs such as `mailto:admin@example.com`.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    pub async fn update_contact(&self, contact: &[String]) -> Result<acme_proto::Account> {
+        self.call(acme_proto::Account::update_contact(contact)).await
+    }
+
+    /// Carries out any flow that only talks to the CA, such as [`Order::read`](acme_proto::Order::read).
+    ///
+    /// # Errors
+    /// As the flow says.
+    pub async fn call<F>(&self, flow: F) -> Result<F::Output>
+    where
+        F: Flow<Context = Session> + Send,
+        F::Output: Send,
+    {
+        Ok(self.driver().call(flow).await?)
+    }
+
+    /// The account's private key, PKCS#8 PEM.
+    #[must_use]
+    pub fn acme_private_key_pem(&self) -> String {
+        self.parts.key.to_pem().expose().to_string()
+    }
+
+    /// The account's URL: what the CA knows it by, and what a CAA record's `accounturi` names.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.driver().with_session(|session| session.account_url().unwrap_or_default().to_string())
+    }
+
+    /// The client that its requests go through, for further accounts.
+    #[must_use]
+    pub fn client(&self) -> &AsyncClient {
+        &self.driver().client
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("url", &self.url()).finish_non_exhaustive()
+    }
+}

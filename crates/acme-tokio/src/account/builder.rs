@@ -1,0 +1,131 @@
+//! Opening an account.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use acme_http::AsyncClient;
+use acme_keys::AccountKey;
+use acme_proto::{Algorithm, ExternalAccount, OpenAccount, Registration};
+
+use super::{Account, key_file};
+use crate::connect::{Connect, DirectoryUrl};
+use crate::error::{Error, Result};
+
+/// Settings for an [`Account`]; see the example on the [crate's page](crate).
+#[derive(Debug)]
+#[must_use = "nothing happens before open"]
+pub struct AccountBuilder {
+    connect: Connect,
+    registration: Registration,
+    key: Key,
+    known_url: Option<String>,
+}
+
+#[derive(Debug)]
+enum Key {
+    Fresh,
+    File(PathBuf),
+    Given(AccountKey),
+}
+
+impl AccountBuilder {
+    pub(super) fn new(url: DirectoryUrl<'_>) -> Self {
+        Self {
+            connect: Connect::new(url),
+            registration: Registration::new(),
+            key: Key::Fresh,
+            known_url: None,
+        }
+    }
+
+    /// Agrees to the CA's terms of service, which you have read. Without it a CA that has terms
+    /// gets no registration, and the error names their URL.
+    pub fn agree_to_terms(mut self) -> Self {
+        self.registration = self.registration.agree_to_terms();
+        self
+    }
+
+    /// Tells the CA how to reach you, as URLs such as `mailto:admin@example.com`. A CA may keep
+    /// none; it is read only when the account is made.
+    pub fn contact(mut self, contact: impl IntoIterator<Item = String>) -> Self {
+        self.registration = self.registration.contact(contact);
+        self
+    }
+
+    /// Binds a new account to one outside ACME.
+    pub fn external_account(mut self, external: ExternalAccount) -> Self {
+        self.registration = self.registration.bind(external);
+        self
+    }
+
+    /// Finds the account of the key and makes none.
+    pub fn only_existing(mut self) -> Self {
+        self.registration = Registration::only_existing();
+        self
+    }
+
+    /// Uses the key in a PEM file. A file that is absent is made, readable by its owner only,
+    /// before the CA hears of the key; a file that can't be read is an error.
+    pub fn key_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.key = Key::File(path.as_ref().to_path_buf());
+        self
+    }
+
+    /// Uses a key that is kept elsewhere.
+    pub fn key(mut self, key: AccountKey) -> Self {
+        self.key = Key::Given(key);
+        self
+    }
+
+    /// Trusts that the key's account has this URL: the CA is not asked.
+    pub fn known_url(mut self, url: impl Into<String>) -> Self {
+        self.known_url = Some(url.into());
+        self
+    }
+
+    /// Trusts only these roots, as PEM, for the connection to the CA.
+    pub fn root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.connect.root_pem = Some(pem.into());
+        self
+    }
+
+    /// Reaches the CA through an HTTP proxy, by its URL.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.connect.proxy = Some(url.into());
+        self
+    }
+
+    /// Shares the connections of a client that there is. Its own roots and proxy count, and those
+    /// given here do not.
+    pub fn client(mut self, client: AsyncClient) -> Self {
+        self.connect.client = Some(client);
+        self
+    }
+
+    /// Names the program to the CA, as `product/version`, before the library's own name.
+    pub fn user_agent(mut self, product: &str) -> Self {
+        self.connect.user_agent = format!("{product} {}", self.connect.user_agent);
+        self
+    }
+
+    /// Finds the account of the key, or registers it. Asking twice makes no second account.
+    ///
+    /// # Errors
+    /// When the key can't be read or made, when the CA can't be reached, or when it refuses.
+    pub async fn open(self) -> Result<Account> {
+        let key = match self.key {
+            Key::Fresh => AccountKey::generate(Algorithm::Es256)?,
+            Key::File(path) => tokio::task::spawn_blocking(move || key_file::read_or_make(&path))
+                .await
+                .map_err(Error::Runtime)??,
+            Key::Given(key) => key,
+        };
+        let key = Arc::new(key);
+        let driver = self.connect.driver()?;
+        match self.known_url {
+            Some(url) => driver.with_session(|session| session.sign_in(&url, key.clone()))?,
+            None => drop(driver.call(OpenAccount::new(key.clone(), self.registration)).await?),
+        }
+        Ok(Account::new(driver, key))
+    }
+}

@@ -1,0 +1,86 @@
+//! How a CA is reached.
+
+use std::fmt;
+
+use acme_http::AsyncClient;
+use acme_proto::Session;
+
+use crate::driver::Driver;
+use crate::error::{Error, Result};
+
+const LETSENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+const LETSENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+
+/// The directory of a CA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryUrl<'a> {
+    /// Let's Encrypt. Not for tests: its rate limits count.
+    LetsEncrypt,
+    /// Let's Encrypt's staging environment: for tests, not trusted by anybody.
+    LetsEncryptStaging,
+    /// Any other CA, by the https URL of its directory.
+    Other(&'a str),
+}
+
+impl DirectoryUrl<'_> {
+    /// The URL itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::LetsEncrypt => LETSENCRYPT,
+            Self::LetsEncryptStaging => LETSENCRYPT_STAGING,
+            Self::Other(url) => url,
+        }
+    }
+}
+
+/// Where a CA is, whom to trust for it, and how to get there.
+pub(crate) struct Connect {
+    pub(crate) url: String,
+    pub(crate) client: Option<AsyncClient>,
+    pub(crate) root_pem: Option<Vec<u8>>,
+    pub(crate) proxy: Option<String>,
+    pub(crate) user_agent: String,
+}
+
+impl Connect {
+    pub(crate) fn new(url: DirectoryUrl<'_>) -> Self {
+        Self {
+            url: url.as_str().to_string(),
+            client: None,
+            root_pem: None,
+            proxy: None,
+            user_agent: concat!("acme-tokio/", env!("CARGO_PKG_VERSION"), " hyper/1").to_string(),
+        }
+    }
+
+    pub(crate) fn driver(self) -> Result<Driver> {
+        let session = Session::new(&self.url, &self.user_agent, acme_keys::sha256, seed()?)?;
+        let client = match self.client {
+            Some(client) => client,
+            None => {
+                let mut client = AsyncClient::builder();
+                if let Some(pem) = self.root_pem {
+                    client = client.root_pem(pem);
+                }
+                if let Some(proxy) = self.proxy {
+                    client = client.proxy(proxy);
+                }
+                client.build_async()?
+            }
+        };
+        Ok(Driver::new(client, session))
+    }
+}
+
+impl fmt::Debug for Connect {
+    /// The URL of a proxy may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// 64 bits of the system's randomness.
+fn seed() -> Result<u64> {
+    getrandom::u64().map_err(Error::Random)
+}

@@ -1,0 +1,190 @@
+//! One certificate in one call.
+
+use std::fmt;
+use std::ops::DerefMut;
+use std::sync::Arc;
+
+use acme_proto::{
+    AsyncSolver, Challenge, ChallengeType, Checkpoint, Identifier, Issue, SecretText, SolverError,
+    SolverFuture,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::account::Account;
+use crate::certificate::{Certificate, PrivateKey};
+use crate::driver::{Event, Hands, Observer};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::journal::Journal;
+use crate::request::IssueRequest;
+
+/// An issuance with everything that it can be given.
+///
+/// With a [`Journal`], an issuance that was interrupted at whatever instant goes on where it was:
+/// run it again with the same request. What an earlier one left in place is taken away.
+#[must_use = "nothing happens before run"]
+pub struct Issuance<'a> {
+    account: &'a Account,
+    request: &'a IssueRequest,
+    journal: Option<&'a mut dyn Journal>,
+    observer: Option<Observer<'a>>,
+    interrupt: Option<&'a Interrupt>,
+}
+
+/// What an issuance ends in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Issued {
+    /// The certificate with its key.
+    pub certificate: Certificate,
+    /// The URL of the order.
+    pub order_url: String,
+    /// The responses that could not be taken away, and why; they stay in the journal's last
+    /// checkpoint, to be taken away later.
+    pub left_in_place: Vec<(Challenge, SolverError)>,
+}
+
+/// The chain for a CSR whose key is elsewhere.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct IssuedChain {
+    /// The chain as PEM, the leaf first.
+    pub chain_pem: String,
+    /// The private key, PKCS#8 PEM, unless the request came with a CSR.
+    pub private_key_pem: Option<SecretText>,
+    /// The URL of the order.
+    pub order_url: String,
+    /// As [`Issued::left_in_place`].
+    pub left_in_place: Vec<(Challenge, SolverError)>,
+}
+
+impl<'a> Issuance<'a> {
+    pub(crate) fn new(account: &'a Account, request: &'a IssueRequest) -> Self {
+        Self { account, request, journal: None, observer: None, interrupt: None }
+    }
+
+    /// Makes progress durable here.
+    pub fn journal(mut self, journal: &'a mut dyn Journal) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Tells what is about to happen.
+    pub fn observe(mut self, observer: &'a mut (dyn FnMut(&Event<'_>) + Send)) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Ends early when this is triggered.
+    pub fn interrupt(mut self, interrupt: &'a Interrupt) -> Self {
+        self.interrupt = Some(interrupt);
+        self
+    }
+
+    /// Obtains the certificate with a solver whose clones are one and the same solver, as those of
+    /// [`Http01`](crate::Http01) and [`Http01Responder`](crate::Http01Responder) are.
+    ///
+    /// # Errors
+    /// As [`Account::issue`]. A request with a CSR of one's own has no key to give:
+    /// [`run_for_chain`](Self::run_for_chain) is for that.
+    pub async fn run<S: AsyncSolver + Clone + 'static>(self, solver: &mut S) -> Result<Issued> {
+        self.issued(Box::new(solver.clone())).await
+    }
+
+    /// Obtains the certificate with a solver that is one of a kind.
+    ///
+    /// It is locked until the issuance ends. When the future is dropped, the lock goes with what
+    /// is in place to the task that takes it away, so that nobody comes between.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_locked<S: AsyncSolver + 'static>(self, solver: &Arc<Mutex<S>>) -> Result<Issued> {
+        let guard = Arc::clone(solver).lock_owned().await;
+        self.issued(Box::new(Locked(guard))).await
+    }
+
+    /// Obtains the chain, and the key where there is one.
+    ///
+    /// # Errors
+    /// As [`Account::issue`].
+    pub async fn run_for_chain<S: AsyncSolver + Clone + 'static>(
+        self,
+        solver: &mut S,
+    ) -> Result<IssuedChain> {
+        let (issued, key) = self.obtain(Box::new(solver.clone())).await?;
+        Ok(IssuedChain {
+            chain_pem: issued.chain.to_pem(),
+            private_key_pem: key.map(|key| key.key.to_pem()),
+            order_url: issued.order_url,
+            left_in_place: issued.left_in_place,
+        })
+    }
+
+    async fn issued(self, solver: Box<dyn AsyncSolver>) -> Result<Issued> {
+        if !self.request.has_key() {
+            return Err(Error::NoPrivateKey);
+        }
+        let (issued, key) = self.obtain(solver).await?;
+        let certificate = Certificate::new(&key.ok_or(Error::NoPrivateKey)?, &issued.chain)?;
+        Ok(Issued { certificate, order_url: issued.order_url, left_in_place: issued.left_in_place })
+    }
+
+    async fn obtain(
+        mut self,
+        solver: Box<dyn AsyncSolver>,
+    ) -> Result<(acme_proto::Issued, Option<PrivateKey>)> {
+        let identifiers = self.request.identifiers()?;
+        let choices = identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
+        let (flow, key) = self.flow(identifiers, choices).await?;
+        let hands = Hands { journal: self.journal, observer: self.observer, interrupt: self.interrupt };
+        Ok((self.account.driver().run(flow, Some(solver), hands).await?, key))
+    }
+
+    /// Goes on with what the journal has, if it is of the same request.
+    async fn flow(
+        &mut self,
+        identifiers: Vec<Identifier>,
+        choices: Vec<(Identifier, Vec<ChallengeType>)>,
+    ) -> Result<(Issue, Option<PrivateKey>)> {
+        let left = match &mut self.journal {
+            Some(journal) => journal.load().await.map_err(acme_proto::Error::Store)?,
+            None => None,
+        };
+        let Some(left) = left else {
+            let (intent, key) = self.request.intent(identifiers).await?;
+            return Ok((Issue::new(intent, choices)?, key));
+        };
+        if self.request.is_of(&left.intent, &identifiers) {
+            let pem = left.intent.private_key.as_ref();
+            let key = pem.map(|pem| PrivateKey::from_pem(pem.expose())).transpose()?;
+            return Ok((Issue::resume_from(left, choices)?, key));
+        }
+        let (intent, key) = self.request.intent(identifiers).await?;
+        let mut checkpoint = Checkpoint::new(intent);
+        checkpoint.presented = left.presented;
+        Ok((Issue::start_from(checkpoint, choices)?, key))
+    }
+}
+
+impl fmt::Debug for Issuance<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuance").field("request", self.request).finish_non_exhaustive()
+    }
+}
+
+/// A solver for as long as it is locked.
+struct Locked<S>(OwnedMutexGuard<S>);
+
+impl<S: AsyncSolver> AsyncSolver for Locked<S> {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        self.0.challenge_types(identifier)
+    }
+
+    fn present<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
+        self.0.deref_mut().present(challenges)
+    }
+
+    fn withdraw<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
+        self.0.deref_mut().withdraw(challenges)
+    }
+}

@@ -1,0 +1,78 @@
+//! Certificates from any ACME (RFC 8555) certificate authority, on tokio.
+//!
+//! # Which crate is for me
+//!
+//! | I want to | crate |
+//! |---|---|
+//! | obtain certificates in a program on tokio | this one |
+//! | obtain certificates in a program with threads | `acme-lib` |
+//! | run servers, without programming | the command `acmectl` of `acme-cli` |
+//! | test a program that speaks ACME | `acme-testca` |
+//! | drive the protocol on my own I/O | `acme-proto` |
+//!
+//! # In one call
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use acme_tokio::{Account, DirectoryUrl, Http01, IssueRequest};
+//!
+//! let account = Account::builder(DirectoryUrl::LetsEncrypt)
+//!     .agree_to_terms()
+//!     .key_file("account.pem") // made if absent, before the CA hears of it
+//!     .open() // finds the account, or registers it
+//!     .await?;
+//! let mut solver = Http01::bind("[::]:80").await?;
+//! let certificate = account.issue(&IssueRequest::new(["example.com"]), &mut solver).await?;
+//! println!("renew after {}", certificate.renew_after());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A web server that is there answers with [`Http01Responder`]; `examples/axum.rs` shows it.
+//!
+//! # When a future is dropped
+//!
+//! Its requests end, and no request follows. What the issuance may have put in place is handed, with
+//! its own copy of the solver, to a task that takes it away: see [`Account::issue`].
+//!
+//! # What it is not
+//!
+//! It starts no runtime and no thread but for look-ups, files and keys that take long, reads no
+//! environment variable, and installs no process-wide state. It renews nothing by itself. All
+//! futures need a tokio runtime with time and I/O enabled.
+//!
+//! # Log
+//!
+//! By `tracing`: each request at `debug`, and at `warn` a response that a dropped issuance left in
+//! place. Keys and key authorizations are never logged.
+
+mod account;
+mod certificate;
+mod connect;
+mod driver;
+mod error;
+mod interrupt;
+mod issue;
+mod journal;
+mod request;
+mod running;
+
+pub use account::{Account, AccountBuilder};
+pub use certificate::{Certificate, PrivateKey};
+pub use connect::DirectoryUrl;
+pub use driver::Event;
+pub use error::{Error, Result};
+pub use interrupt::Interrupt;
+pub use issue::{Issuance, Issued, IssuedChain};
+pub use journal::{Journal, JournalFuture};
+pub use request::IssueRequest;
+
+pub use acme_http::AsyncClient;
+pub use acme_keys::{AccountKey, CertificateInfo, KeyType};
+pub use acme_proto::{
+    AsyncSolver, ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, RevocationReason,
+};
+pub use acme_solver::{AsyncHttp01 as Http01, Http01Responder, Threaded};
+
+/// The protocol's own types, for what is not re-exported here.
+pub use acme_proto as proto;

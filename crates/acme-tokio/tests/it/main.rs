@@ -1,0 +1,10 @@
+//! The library against the test CA.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod account;
+mod dropped;
+mod http2;
+mod issue;
+mod server;
+mod twin;
+mod world;
