@@ -6,6 +6,7 @@ mod authorization;
 mod certificate;
 mod directory;
 mod order;
+mod permission;
 mod profiles;
 mod renewal;
 mod revocation;
@@ -23,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    caa::CaaRecord,
     config::Config,
     encoding,
     error::Error,
@@ -131,6 +133,11 @@ impl Ca {
     /// Forgets all faults.
     pub fn clear_faults(&mut self) {
         self.faults = Faults::default();
+    }
+
+    /// Sets the CAA records of a name, in [`Config::caa_records`].
+    pub fn set_caa_records(&mut self, name: &str, records: Vec<CaaRecord>) {
+        self.config.caa_records.insert(name.to_ascii_lowercase(), records);
     }
 
     /// Switches [`Config::always_valid`].

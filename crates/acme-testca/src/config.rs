@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{binding::MacKey, encoding, error::Error, identifier::Kinds, profile::Profile};
+use crate::{binding::MacKey, caa::CaaRecord, encoding, error::Error, identifier::Kinds, profile::Profile};
 
 /// How the CA behaves when no fault is scripted.
 ///
@@ -63,6 +63,12 @@ pub struct Config {
     pub ip_identifiers: bool,
     /// Whether authorizations can be asked for before there is an order (section 7.4.1).
     pub pre_authorization: bool,
+    /// The names by which CAA records mean this CA. Without any, it does not look at CAA records
+    /// (RFC 8659).
+    pub caa_identities: Vec<String>,
+    /// The CAA records of names. They count when a challenge has been met, and again at finalize; a
+    /// server that was given a resolver asks it as well.
+    pub caa_records: BTreeMap<String, Vec<CaaRecord>>,
     /// The profiles that orders can ask for, by name. Without any, the CA advertises none
     /// (draft-ietf-acme-profiles).
     pub profiles: BTreeMap<String, Profile>,
@@ -149,6 +155,8 @@ impl Default for Config {
             alternate_chains: AlternateChains::Relative,
             ip_identifiers: true,
             pre_authorization: true,
+            caa_identities: Vec::new(),
+            caa_records: BTreeMap::new(),
             profiles: BTreeMap::new(),
             default_profile: None,
             renewal_info: true,

@@ -53,7 +53,7 @@
 //! for orders and before them; http-01 and dns-01; finalize; download with an alternate chain;
 //! revocation by account, by authorizations and by certificate key; the list of orders. RFC 8737:
 //! tls-alpn-01. RFC 8738: IP addresses. RFC 9773: when to renew, and which certificate an order
-//! replaces. draft-ietf-acme-profiles: profiles.
+//! replaces. RFC 8659, RFC 8657: CAA records. draft-ietf-acme-profiles: profiles.
 //!
 //! A server carries out the validations, each at a port or a resolver of the test's choice. It does
 //! not look at them where [`Config::always_valid`] is set.
@@ -66,6 +66,7 @@
 mod asn1;
 mod binding;
 mod ca;
+mod caa;
 mod config;
 mod csr;
 mod dice;
@@ -89,6 +90,7 @@ mod validation;
 
 pub use binding::MacKey;
 pub use ca::{AlwaysValid, Ca, ConnectionId};
+pub use caa::{CaaPolicy, CaaRecord};
 pub use config::{AlternateChains, Config, DEFAULT_SEED, Finalize, RetryAfter};
 pub use error::Error;
 pub use fault::{Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFault, Script, StatusFault};

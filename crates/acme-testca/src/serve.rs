@@ -1,6 +1,7 @@
 //! The CA on a socket of the loopback interface, in its own thread, with real validations.
 
 mod body;
+mod caa;
 mod connection;
 mod dns;
 mod dns01;
@@ -26,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     ca::{AlwaysValid, Ca},
+    caa::CaaRecord,
     config::Config,
     error::Error,
     fault::{Fault, Script},
@@ -150,6 +152,11 @@ impl TestCa {
         self.ca().withdraw_profile(name)
     }
 
+    /// Sets the CAA records of a name, as [`Ca::set_caa_records`] does.
+    pub fn set_caa_records(&self, name: &str, records: Vec<CaaRecord>) {
+        self.ca().set_caa_records(name, records);
+    }
+
     /// Moves the window in which a certificate is to be renewed. Says whether there is one with this
     /// serial number.
     #[must_use]
@@ -259,8 +266,9 @@ impl TestCaBuilder {
         self
     }
 
-    /// Asks the resolver at this address, which must be loopback, for the records of dns-01. Without
-    /// one, dns-01 validations fail. The rules of [`TestCaBuilder::resolve`] say where names lead
+    /// Asks the resolver at this address, which must be loopback, for the records of dns-01 and, if
+    /// there are [`Config::caa_identities`], for CAA. Without one, dns-01 validations fail, and CAA
+    /// records are those of the configuration only. The rules of [`TestCaBuilder::resolve`] say where names lead
     /// all the same.
     pub fn dns(mut self, resolver: SocketAddr) -> Self {
         self.dns = Some(resolver);

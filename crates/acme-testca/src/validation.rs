@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::{encoding, identifier::Identifier};
+use crate::{caa::CaaPolicy, encoding, identifier::Identifier};
 
 /// A validation to be carried out: what [`Ca::poll_validation`](crate::Ca::poll_validation) gives
 /// and [`Ca::validated`](crate::Ca::validated) wants the outcome of.
@@ -21,6 +21,9 @@ pub struct Validation {
     pub name: String,
     /// The identifier of the authorization.
     pub identifier: Identifier,
+    /// What the CAA records of the name must permit. The CA looks at those of its configuration, and
+    /// leaves those in the DNS to whoever validates.
+    pub caa: CaaPolicy,
     /// The token of the challenge.
     pub token: String,
     /// What the client must prove to know (RFC 8555 section 8.1).

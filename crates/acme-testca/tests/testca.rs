@@ -8,6 +8,8 @@ mod addresses;
 mod alternates;
 #[path = "testca/binding.rs"]
 mod binding;
+#[path = "testca/caa.rs"]
+mod caa;
 #[path = "testca/certificates.rs"]
 mod certificates;
 #[path = "testca/client.rs"]

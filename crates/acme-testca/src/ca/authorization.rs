@@ -207,6 +207,11 @@ impl Ca {
 
     /// Ends a challenge, and its authorization with it.
     pub(super) fn settle(&mut self, id: &str, index: usize, outcome: Result<(), Problem>, now: Timestamp) {
+        let outcome = outcome.and_then(|()| {
+            let authorization = self.state.authorizations.get(id);
+            let met = authorization.and_then(|one| Some((one, one.challenges.get(index)?)));
+            met.map_or(Ok(()), |(authorization, challenge)| self.check_caa(authorization, &challenge.kind))
+        });
         let valid_until = now.saturating_add(self.config.authorization_lifetime).unwrap_or(now);
         let Some(authorization) = self.state.authorizations.get_mut(id) else {
             return;
@@ -281,9 +286,11 @@ impl Ca {
         let challenge = authorization.challenges.get(index)?;
         let account = self.state.accounts.get(&authorization.account)?;
         let token = challenge.token.clone()?;
+        let method = Method::of_type(&challenge.kind)?;
         Some(Validation {
             id: ValidationId(self.next_validation),
-            method: Method::of_type(&challenge.kind)?,
+            method,
+            caa: self.caa_policy(authorization, method),
             name: authorization.identifier.value.clone(),
             identifier: authorization.identifier.clone(),
             key_authorization: format!("{token}.{}", account.key.as_ref()?.thumbprint()),

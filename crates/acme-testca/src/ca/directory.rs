@@ -35,6 +35,9 @@ impl Ca {
         if self.config.external_account_required {
             meta.insert("externalAccountRequired".to_owned(), json!(true));
         }
+        if !self.config.caa_identities.is_empty() {
+            meta.insert("caaIdentities".to_owned(), json!(self.config.caa_identities));
+        }
         if !self.config.profiles.is_empty() {
             let profiles = self.config.profiles.iter();
             let described: Map<_, _> =

@@ -108,6 +108,7 @@ impl Ca {
             .into());
         }
         self.check_profile(order.profile.as_deref())?;
+        self.recheck_caa(order)?;
         let csr = wish
             .get("csr")
             .and_then(Value::as_str)

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Event, Moment, Shared, body::ResponseBody, dns01, http01, lock, tls_alpn01};
+use super::{Event, Moment, Shared, body::ResponseBody, caa, dns01, http01, lock, tls_alpn01};
 use crate::{
     ca::{ConnectionId, MAX_BODY},
     reply::{Delivery, Reply},
@@ -129,6 +129,10 @@ async fn validate(shared: Arc<Shared>, validation: Validation) {
         Method::Http01 => http01::validate(&shared, &validation).await,
         Method::Dns01 => dns01::validate(&shared, &validation).await,
         Method::TlsAlpn01 => tls_alpn01::validate(&shared, &validation).await,
+    };
+    let outcome = match outcome {
+        Ok(()) => caa::check(&shared, &validation).await,
+        Err(problem) => Err(problem),
     };
     lock(&shared.ca).validated(validation.id, outcome, Timestamp::now());
 }

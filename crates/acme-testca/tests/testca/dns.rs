@@ -13,7 +13,7 @@ use hickory_proto::{
     op::{Message, MessageType, OpCode, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{CNAME, TXT},
+        rdata::{CAA, CNAME, TXT},
     },
 };
 use serde_json::Value;
@@ -232,6 +232,45 @@ fn aliases_in_a_circle_end() {
     let mut client = registered(&ca);
     let (_, order) = client.order(&["a.example"]);
     assert_eq!(problem(&outcome(&mut client, &order, "dns-01")), "dns");
+}
+
+fn caa(issuer: &str) -> Says {
+    let issuer = Name::from_ascii(issuer).unwrap();
+    Says::Records(vec![RData::CAA(CAA::new_issue(false, Some(issuer), Vec::new()))])
+}
+
+#[test]
+fn caa_records_are_asked_for_up_the_tree_of_the_name() {
+    let server = NameServer::start();
+    let mut config = acme_testca::Config::gentle();
+    config.caa_identities = vec!["ca1.example".to_owned()];
+    let ca = TestCa::builder().config(config).dns(server.address).start().unwrap();
+    let mut client = registered(&ca);
+    server.put("good.example", RecordType::CAA, caa("ca1.example"));
+    server.put("bad.example", RecordType::CAA, caa("ca2.example"));
+    server.put("broken.example", RecordType::CAA, Says::Code(ResponseCode::ServFail));
+    server.put_alias("alias.good.example", "a.bad.example");
+    server.put_alias("direct.good.example", "bad.example");
+    for (name, status) in [
+        ("good.example", "valid"),
+        ("a.b.good.example", "valid"),
+        ("elsewhere.test", "valid"),
+        ("a.bad.example", "invalid"),
+        ("broken.example", "invalid"),
+        // The tree of the alias' target is not climbed (RFC 8659 section 3).
+        ("alias.good.example", "valid"),
+        ("direct.good.example", "invalid"),
+    ] {
+        let (_, order) = client.order(&[name]);
+        let value = txt_value(&mut client, &order, "dns-01");
+        server.put_texts(&format!("_acme-challenge.{name}"), &[&value]);
+        let authorization = outcome(&mut client, &order, "dns-01");
+        assert_eq!(authorization["status"], status, "{authorization}");
+        assert!(status == "valid" || problem(&authorization) == "caa", "{authorization}");
+    }
+    let asked = server.asked.lock().unwrap();
+    let questions: Vec<&str> = asked.iter().filter_map(|one| one.strip_prefix("udp CAA ")).collect();
+    assert_eq!(questions[..4], ["good.example", "a.b.good.example", "b.good.example", "good.example"]);
 }
 
 #[test]
