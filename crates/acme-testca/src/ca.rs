@@ -5,6 +5,7 @@ mod admission;
 mod authorization;
 mod certificate;
 mod directory;
+mod limits;
 mod order;
 mod permission;
 mod profiles;

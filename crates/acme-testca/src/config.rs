@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{binding::MacKey, caa::CaaRecord, encoding, error::Error, identifier::Kinds, profile::Profile};
+use crate::{
+    binding::MacKey, caa::CaaRecord, encoding, error::Error, identifier::Kinds, limit::RateLimits,
+    profile::Profile,
+};
 
 /// How the CA behaves when no fault is scripted.
 ///
@@ -69,6 +72,8 @@ pub struct Config {
     /// The CAA records of names. They count when a challenge has been met, and again at finalize; a
     /// server that was given a resolver asks it as well.
     pub caa_records: BTreeMap<String, Vec<CaaRecord>>,
+    /// The rate limits, if there are any (section 6.6).
+    pub rate_limits: Option<RateLimits>,
     /// The profiles that orders can ask for, by name. Without any, the CA advertises none
     /// (draft-ietf-acme-profiles).
     pub profiles: BTreeMap<String, Profile>,
@@ -125,6 +130,9 @@ impl Config {
         if self.default_profile.as_ref().is_some_and(|name| !self.profiles.contains_key(name)) {
             return Err(Error::Config("the default profile is none of the profiles"));
         }
+        if self.rate_limits.as_ref().is_some_and(|limits| !limits.is_possible()) {
+            return Err(Error::Config("a rate limit allows nothing"));
+        }
         if self.base_url.is_empty() || self.base_url.ends_with('/') {
             return Err(Error::Config("the base URL is empty or ends with a slash"));
         }
@@ -157,6 +165,7 @@ impl Default for Config {
             pre_authorization: true,
             caa_identities: Vec::new(),
             caa_records: BTreeMap::new(),
+            rate_limits: None,
             profiles: BTreeMap::new(),
             default_profile: None,
             renewal_info: true,

@@ -147,6 +147,11 @@ impl TestCa {
         self.ca().revoke(serial, Timestamp::now())
     }
 
+    /// Lets paused identifiers be ordered again, as [`Ca::unpause`] does.
+    pub fn unpause(&self) -> usize {
+        self.ca().unpause()
+    }
+
     /// Withdraws a profile, as [`Ca::withdraw_profile`] does.
     pub fn withdraw_profile(&self, name: &str) -> bool {
         self.ca().withdraw_profile(name)

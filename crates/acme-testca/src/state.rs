@@ -1,6 +1,6 @@
 //! What the CA remembers, and how it is written down and read again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +23,12 @@ pub(crate) struct State {
     pub(crate) authorizations_of: HashMap<Identifier, Vec<String>>,
     pub(crate) certificates: BTreeMap<String, Certificate>,
     pub(crate) orders_finalized: u64,
+    /// When the buckets of the rate limits are full again.
+    #[serde(default)]
+    pub(crate) buckets: BTreeMap<String, Timestamp>,
+    /// The keys of used up buckets for consecutive failures.
+    #[serde(default)]
+    pub(crate) paused: BTreeSet<String>,
     pub(crate) clock_offset: SignedDuration,
     pub(crate) dice: Dice,
 }

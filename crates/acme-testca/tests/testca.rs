@@ -21,6 +21,8 @@ mod dns;
 mod faults;
 #[path = "testca/flows.rs"]
 mod flows;
+#[path = "testca/limits.rs"]
+mod limits;
 #[path = "testca/preauthorization.rs"]
 mod preauthorization;
 #[path = "testca/profiles.rs"]

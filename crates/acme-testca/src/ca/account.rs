@@ -22,7 +22,7 @@ impl Ca {
     pub(super) fn new_account(
         &mut self,
         request: &Request<Vec<u8>>,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (key, payload) = self.admit_key(request)?;
         let wish = object(&payload)?;
@@ -50,6 +50,7 @@ impl Ca {
         if self.certificate_key_is(&key) {
             return Err(certificate_key().into());
         }
+        self.limit_new_account(now)?;
         let id = (self.state.accounts.len() + 1).to_string();
         let account = Account {
             jwk: key.to_jwk(),

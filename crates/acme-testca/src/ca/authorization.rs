@@ -4,7 +4,7 @@ use http::{Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Ca, Refusal, admission::object};
+use super::{Ca, Refusal, admission::object, limits::Outcome};
 use crate::{
     encoding,
     identifier::{self, Identifier},
@@ -222,19 +222,22 @@ impl Ca {
         if authorization.status != AuthorizationStatus::Pending {
             return;
         }
-        match outcome {
+        let ended = match outcome {
             Ok(()) => {
                 challenge.status = ChallengeStatus::Valid;
                 challenge.validated = Some(now);
                 authorization.status = AuthorizationStatus::Valid;
                 authorization.expires = valid_until;
+                Outcome::Valid
             }
             Err(problem) => {
                 challenge.status = ChallengeStatus::Invalid;
                 challenge.error = Some(problem.completed());
                 authorization.status = AuthorizationStatus::Invalid;
+                Outcome::Invalid
             }
-        }
+        };
+        self.count_authorization(id, ended, now);
     }
 
     fn take_answer(&mut self, id: &str, index: usize, now: Timestamp) -> Result<(), Problem> {

@@ -126,6 +126,7 @@ impl Ca {
         let names: Vec<String> = order.identifiers.iter().map(|one| one.value.clone()).collect();
         let mut certificate = self.make_certificate(order, &names, key_spki, now)?;
         certificate.order = id.to_owned();
+        self.count_certificate(order, now);
         let certificate_id = self.state.dice.id();
         self.state.certificates.insert(certificate_id.clone(), certificate);
         Ok(certificate_id)

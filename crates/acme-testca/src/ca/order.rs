@@ -40,6 +40,7 @@ impl Ca {
         {
             return self.order_created(&id, now);
         }
+        self.limit_new_order(&account, &identifiers, replaces.is_some(), now)?;
         if self.config.reorder_identifiers && identifiers.len() > 1 {
             self.state.dice.reorder(&mut identifiers);
         }
