@@ -309,7 +309,8 @@ impl Ca {
             let directory = self.directory_url();
             reply::link(response, &directory, "index");
         }
-        if method == Method::POST || route == Route::NewNonce {
+        let is_bad_nonce = self.config.refused_nonce_without_new_one && is_bad_nonce(response);
+        if (method == Method::POST && !is_bad_nonce) || route == Route::NewNonce {
             let nonce = self.fresh_nonce();
             reply::set(response, REPLAY_NONCE, &nonce);
         }
@@ -447,6 +448,12 @@ fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Ref
     let detail = "RFC 8555 section 6.3: resources other than directory and newNonce are read by POST-as-GET";
     let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
     Err(Refusal::from(Problem::new("malformed", 405, detail)).with(header::ALLOW, names.join(", ")))
+}
+
+fn is_bad_nonce(response: &Response<Vec<u8>>) -> bool {
+    let body: Option<Value> = serde_json::from_slice(response.body()).ok();
+    let kind = body.as_ref().and_then(|body| body.get("type")?.as_str());
+    response.status() == StatusCode::BAD_REQUEST && kind.is_some_and(|kind| kind.ends_with(":badNonce"))
 }
 
 /// The largest body of a request.

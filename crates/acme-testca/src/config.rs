@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    binding::MacKey, caa::CaaRecord, encoding, error::Error, identifier::Kinds, limit::RateLimits,
+    binding::MacKey,
+    caa::CaaRecord,
+    encoding,
+    error::Error,
+    identifier::{Kinds, MAX_IDENTIFIERS, Rules},
+    limit::RateLimits,
     profile::Profile,
 };
 
@@ -30,6 +35,8 @@ pub struct Config {
     pub seed: u64,
     /// How many of a hundred good nonces are refused (RFC 8555 section 6.5).
     pub nonce_refusal_percent: u8,
+    /// Whether a refused nonce comes without a new one, as from Vault. Section 6.5 wants one.
+    pub refused_nonce_without_new_one: bool,
     /// How many of a hundred valid authorizations are used again for a new order (section 7.1.3).
     pub authorization_reuse_percent: u8,
     /// Whether newOrder with the same identifiers answers with the order that is pending or ready
@@ -64,6 +71,21 @@ pub struct Config {
     pub alternate_chains: AlternateChains,
     /// Whether orders can be for IP addresses (RFC 8738).
     pub ip_identifiers: bool,
+    /// Whether orders can be for wildcards.
+    pub wildcards: bool,
+    /// How many identifiers an order can have: a hundred at most.
+    pub max_identifiers: usize,
+    /// Whether orders can say from when and until when the certificate is to be valid (section 7.4);
+    /// Boulder refuses them.
+    pub order_dates: bool,
+    /// Whether accounts can change their keys (section 7.3.5).
+    pub key_change: bool,
+    /// Whether account keys can be Ed25519. Section 6.2 wants it, most CAs do not have it.
+    pub eddsa: bool,
+    /// The reasons for revocation that the CA takes (RFC 5280 section 5.3.1).
+    pub revocation_reasons: Vec<u64>,
+    /// Whether challenges that failed stay `processing` for ever, as at Actalis.
+    pub failed_challenges_hang: bool,
     /// Whether authorizations can be asked for before there is an order (section 7.4.1).
     pub pre_authorization: bool,
     /// The names by which CAA records mean this CA. Without any, it does not look at CAA records
@@ -110,8 +132,12 @@ impl Config {
         }
     }
 
-    pub(crate) fn kinds(&self) -> Kinds {
-        if self.ip_identifiers { Kinds::DnsAndIp } else { Kinds::Dns }
+    pub(crate) fn identifier_rules(&self) -> Rules {
+        Rules {
+            kinds: if self.ip_identifiers { Kinds::DnsAndIp } else { Kinds::Dns },
+            wildcards: self.wildcards,
+            most: self.max_identifiers.min(MAX_IDENTIFIERS),
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -133,6 +159,9 @@ impl Config {
         if self.rate_limits.as_ref().is_some_and(|limits| !limits.is_possible()) {
             return Err(Error::Config("a rate limit allows nothing"));
         }
+        if self.max_identifiers == 0 {
+            return Err(Error::Config("an order can have no identifier"));
+        }
         if self.base_url.is_empty() || self.base_url.ends_with('/') {
             return Err(Error::Config("the base URL is empty or ends with a slash"));
         }
@@ -146,6 +175,7 @@ impl Default for Config {
             base_url: String::new(),
             seed: DEFAULT_SEED,
             nonce_refusal_percent: 5,
+            refused_nonce_without_new_one: false,
             authorization_reuse_percent: 50,
             order_reuse: false,
             orders_list: true,
@@ -162,6 +192,14 @@ impl Default for Config {
             always_valid: false,
             alternate_chains: AlternateChains::Relative,
             ip_identifiers: true,
+            wildcards: true,
+            max_identifiers: MAX_IDENTIFIERS,
+            order_dates: true,
+            key_change: true,
+            eddsa: true,
+            // What a subscriber can say, less what is a CA's to say.
+            revocation_reasons: vec![0, 1, 3, 4, 5, 9],
+            failed_challenges_hang: false,
             pre_authorization: true,
             caa_identities: Vec::new(),
             caa_records: BTreeMap::new(),

@@ -59,25 +59,34 @@ pub(crate) enum Kinds {
     DnsAndIp,
 }
 
+/// Which identifiers are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rules {
+    pub(crate) kinds: Kinds,
+    pub(crate) wildcards: bool,
+    pub(crate) most: usize,
+}
+
 /// Reads and checks the identifiers of a newOrder request; one refused name refuses the order, with
 /// a subproblem for each (RFC 8555 section 6.7.1).
-pub(crate) fn parse_all(value: Option<&Value>, kinds: Kinds) -> Result<Vec<Identifier>, Problem> {
+pub(crate) fn parse_all(value: Option<&Value>, rules: Rules) -> Result<Vec<Identifier>, Problem> {
     let Some(list) = value.and_then(Value::as_array) else {
         return Err(Problem::malformed("RFC 8555 section 7.4: newOrder needs an array \"identifiers\""));
     };
     if list.is_empty() {
         return Err(Problem::malformed("RFC 8555 section 7.4: \"identifiers\" is empty"));
     }
-    if list.len() > MAX_IDENTIFIERS {
+    if list.len() > rules.most {
         return Err(Problem::malformed(format!(
-            "an order has at most {MAX_IDENTIFIERS} identifiers, this one has {}",
+            "an order has at most {} identifiers, this one has {}",
+            rules.most,
             list.len()
         )));
     }
     let mut identifiers = Vec::new();
     let mut refusals = Vec::new();
     for item in list {
-        match parse(item, kinds) {
+        match parse(item, rules) {
             Ok(identifier) if identifiers.contains(&identifier) => {}
             Ok(identifier) => identifiers.push(identifier),
             Err(refusal) => refusals.push(refusal),
@@ -90,10 +99,10 @@ pub(crate) fn parse_all(value: Option<&Value>, kinds: Kinds) -> Result<Vec<Ident
 }
 
 /// Reads and checks the identifier of a newAuthz request (RFC 8555 section 7.4.1).
-pub(crate) fn parse_one(value: Option<&Value>, kinds: Kinds) -> Result<Identifier, Problem> {
+pub(crate) fn parse_one(value: Option<&Value>, rules: Rules) -> Result<Identifier, Problem> {
     let value = value
         .ok_or_else(|| Problem::malformed("RFC 8555 section 7.4.1: newAuthz needs an \"identifier\""))?;
-    let identifier = parse(value, kinds).map_err(|refusal| Problem { identifier: None, ..refusal })?;
+    let identifier = parse(value, rules).map_err(|refusal| Problem { identifier: None, ..refusal })?;
     if identifier.split_wildcard().1 {
         return Err(Problem::new(
             "rejectedIdentifier",
@@ -120,7 +129,7 @@ fn summary(mut refusals: Vec<Problem>) -> Problem {
     Problem::new(&kind, 400, detail).with_subproblems(refusals)
 }
 
-fn parse(item: &Value, kinds: Kinds) -> Result<Identifier, Problem> {
+fn parse(item: &Value, rules: Rules) -> Result<Identifier, Problem> {
     let (Some(kind), Some(value)) =
         (item.get("type").and_then(Value::as_str), item.get("value").and_then(Value::as_str))
     else {
@@ -133,7 +142,10 @@ fn parse(item: &Value, kinds: Kinds) -> Result<Identifier, Problem> {
         Problem::new("unsupportedIdentifier", 400, detail)
     };
     let identifier = Identifier { kind: kind.to_owned(), value: value.to_ascii_lowercase() };
-    let fault = match (kind, kinds) {
+    let fault = match (kind, rules.kinds) {
+        (DNS, Kinds::Dns | Kinds::DnsAndIp) if identifier.split_wildcard().1 && !rules.wildcards => {
+            Some("this CA issues no certificates for wildcards")
+        }
         (DNS, Kinds::Dns | Kinds::DnsAndIp) => name_fault(&identifier.value),
         (IP, Kinds::DnsAndIp) => address_fault(value),
         (_, Kinds::Dns) => return Err(unsupported("dns").about(identifier)),

@@ -31,14 +31,13 @@ pub(crate) enum Signer {
 
 impl Jws {
     /// Takes a body apart and checks everything that needs no knowledge of accounts.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
-        let parts = Flattened::parse(body)?;
-        Self::of(parts, nonce)
+    pub(crate) fn parse(body: &[u8], taken: &[Algorithm]) -> Result<Self, Problem> {
+        Self::of(Flattened::parse(body)?, taken, nonce)
     }
 
     /// Takes apart the JWS within a keyChange, which has no nonce (RFC 8555 section 7.3.5).
-    pub(crate) fn parse_inner(body: &[u8]) -> Result<Self, Problem> {
-        Self::of(Flattened::parse(body)?, |header| match header.get("nonce") {
+    pub(crate) fn parse_inner(body: &[u8], taken: &[Algorithm]) -> Result<Self, Problem> {
+        Self::of(Flattened::parse(body)?, taken, |header| match header.get("nonce") {
             None => Ok(String::new()),
             Some(_) => {
                 Err(Problem::malformed("RFC 8555 section 7.3.5: the inner JWS must have no \"nonce\""))
@@ -53,11 +52,12 @@ impl Jws {
 
     fn of(
         parts: Flattened,
+        taken: &[Algorithm],
         nonce: impl FnOnce(&Map<String, Value>) -> Result<String, Problem>,
     ) -> Result<Self, Problem> {
         let header = &parts.header;
         Ok(Self {
-            algorithm: algorithm(header)?,
+            algorithm: algorithm(header, taken)?,
             signer: signer(header)?,
             nonce: nonce(header)?,
             url: header_text(header, "url")?,
@@ -120,15 +120,15 @@ fn header(octets: &[u8]) -> Result<Map<String, Value>, Problem> {
     Ok(header)
 }
 
-fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, Problem> {
+fn algorithm(header: &Map<String, Value>, taken: &[Algorithm]) -> Result<Algorithm, Problem> {
     let name = header_text(header, "alg")?;
-    Algorithm::from_name(&name).ok_or_else(|| {
+    Algorithm::from_name(&name).filter(|found| taken.contains(found)).ok_or_else(|| {
         let mut problem = Problem::new(
             "badSignatureAlgorithm",
             400,
             format!("RFC 8555 section 6.2: \"alg\" {name:?} is not taken, see \"algorithms\""),
         );
-        problem.algorithms = Box::new(Algorithm::ALL.map(|one| one.name().to_owned()));
+        problem.algorithms = taken.iter().map(|one| one.name().to_owned()).collect();
         problem
     })
 }

@@ -130,6 +130,8 @@ pub(crate) enum Algorithm {
 impl Algorithm {
     pub(crate) const ALL: [Self; 4] = [Self::Es256, Self::Es384, Self::EdDsa, Self::Rs256];
 
+    pub(crate) const ALL_BUT_EDDSA: [Self; 3] = [Self::Es256, Self::Es384, Self::Rs256];
+
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }

@@ -79,6 +79,7 @@ mod key;
 mod limit;
 mod log;
 mod pki;
+mod preset;
 mod problem;
 mod profile;
 mod renewal;

@@ -25,6 +25,8 @@ mod flows;
 mod limits;
 #[path = "testca/preauthorization.rs"]
 mod preauthorization;
+#[path = "testca/presets.rs"]
+mod presets;
 #[path = "testca/profiles.rs"]
 mod profiles;
 #[path = "testca/renewal.rs"]

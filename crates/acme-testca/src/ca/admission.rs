@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Ca, Refusal};
 use crate::{
     jws::{Jws, Signer},
-    key::PublicKey,
+    key::{Algorithm, PublicKey},
     problem::Problem,
     state::{Account, AccountStatus},
 };
@@ -49,7 +49,7 @@ impl Ca {
         allowed: Allowed,
     ) -> Result<(Caller, Vec<u8>), Refusal> {
         check_content_type(request)?;
-        let jws = Jws::parse(request.body())?;
+        let jws = Jws::parse(request.body(), self.algorithms())?;
         if jws.url != self.url_of(request) {
             return Err(Problem::unauthorized(format!(
                 "RFC 8555 section 6.4: \"url\" is {:?}, the request went to {:?}",
@@ -70,6 +70,11 @@ impl Ca {
             }
         }
         Ok((caller, jws.payload))
+    }
+
+    /// The signature algorithms that account keys can have.
+    pub(super) fn algorithms(&self) -> &'static [Algorithm] {
+        if self.config.eddsa { &Algorithm::ALL } else { &Algorithm::ALL_BUT_EDDSA }
     }
 
     pub(super) fn account_record(&self, id: &str) -> Result<&Account, Problem> {

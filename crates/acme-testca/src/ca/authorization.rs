@@ -23,7 +23,8 @@ impl Ca {
     /// Tells how a validation ended. One that the CA does not wait for any more is ignored.
     pub fn validated(&mut self, id: ValidationId, outcome: Result<(), Problem>, now: Timestamp) {
         let now = self.at(now);
-        if let Some((authorization, index)) = self.under_way.remove(&id) {
+        let hangs = self.config.failed_challenges_hang && outcome.is_err();
+        if let Some((authorization, index)) = self.under_way.remove(&id).filter(|_| !hangs) {
             self.settle(&authorization, index, outcome, now);
         }
     }
@@ -57,7 +58,7 @@ impl Ca {
             return Err(Problem::not_found("resource").into());
         }
         let wish = object(&payload)?;
-        let identifier = identifier::parse_one(wish.get("identifier"), self.config.kinds())?;
+        let identifier = identifier::parse_one(wish.get("identifier"), self.config.identifier_rules())?;
         let id = self.make_authorization(&account, identifier, false, now);
         if let Some(authorization) = self.state.authorizations.get_mut(&id) {
             authorization.pre_authorized = true;

@@ -13,6 +13,9 @@ impl Ca {
         for (name, path) in RESOURCES {
             directory.insert(name.to_owned(), json!(self.url(path)));
         }
+        if self.config.key_change {
+            directory.insert("keyChange".to_owned(), json!(self.url("/key-change")));
+        }
         if self.config.pre_authorization {
             directory.insert("newAuthz".to_owned(), json!(self.url("/new-authz")));
         }
@@ -23,7 +26,7 @@ impl Ca {
         if self.config.random_directory_key {
             directory.insert(self.state.dice.word(), json!(RANDOM_KEY_EXPLANATION));
         }
-        self.decorate(&mut directory, &["newAuthz"]);
+        self.decorate(&mut directory, &["newAuthz", "keyChange"]);
         reply::json(StatusCode::OK, &Value::Object(directory))
     }
 
@@ -49,11 +52,10 @@ impl Ca {
     }
 }
 
-const RESOURCES: [(&str, &str); 5] = [
+const RESOURCES: [(&str, &str); 4] = [
     ("newNonce", "/new-nonce"),
     ("newAccount", "/new-account"),
     ("newOrder", "/new-order"),
     ("revokeCert", "/revoke-cert"),
-    ("keyChange", "/key-change"),
 ];
 const RANDOM_KEY_EXPLANATION: &str = "RFC 8555 section 7.1.1 lets directories hold keys that you do not know";

@@ -27,9 +27,15 @@ impl Ca {
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (account, payload) = self.admit_account(request)?;
         let wish = object(&payload)?;
-        let mut identifiers = identifier::parse_all(wish.get("identifiers"), self.config.kinds())?;
+        let mut identifiers = identifier::parse_all(wish.get("identifiers"), self.config.identifier_rules())?;
         let not_before = date(&wish, "notBefore")?;
         let not_after = date(&wish, "notAfter")?;
+        if !self.config.order_dates && (not_before.is_some() || not_after.is_some()) {
+            return Err(Problem::malformed(
+                "RFC 8555 section 7.4: this CA takes neither \"notBefore\" nor \"notAfter\"",
+            )
+            .into());
+        }
         let profile = self.profile(&wish, &identifiers)?;
         self.check_validity(not_before, not_after, self.lifetime(profile.as_deref()), now)?;
         let replaces = self.replaced(&wish, &account, &identifiers, now)?;

@@ -40,7 +40,7 @@ impl Ca {
             .find(|(_, one)| one.der == der)
             .ok_or_else(|| Problem::not_found("certificate"))?;
         self.check_right(&caller, certificate, now)?;
-        let reason = reason(&wish)?;
+        let reason = reason(&wish, &self.config.revocation_reasons)?;
         if certificate.revoked.is_some() {
             return Err(Problem::new(
                 "alreadyRevoked",
@@ -83,19 +83,16 @@ impl Ca {
     }
 }
 
-fn reason(wish: &Map<String, Value>) -> Result<u64, Problem> {
+fn reason(wish: &Map<String, Value>, taken: &[u64]) -> Result<u64, Problem> {
     let Some(value) = wish.get("reason") else {
         return Ok(0);
     };
     match value.as_u64() {
-        Some(reason) if REASONS.contains(&reason) => Ok(reason),
+        Some(reason) if taken.contains(&reason) => Ok(reason),
         Some(_) | None => Err(Problem::new(
             "badRevocationReason",
             400,
-            "RFC 8555 section 7.6: the reasons that this CA takes are 0, 1, 3, 4, 5 and 9",
+            format!("RFC 8555 section 7.6: the reasons that this CA takes are {taken:?}"),
         )),
     }
 }
-
-/// What a subscriber can say (RFC 5280 section 5.3.1, less what is a CA's to say).
-const REASONS: [u64; 6] = [0, 1, 3, 4, 5, 9];

@@ -14,7 +14,10 @@ impl Ca {
     /// keyChange.
     pub(super) fn key_change(&mut self, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Refusal> {
         let (account, payload) = self.admit_account(request)?;
-        let inner = Jws::parse_inner(&payload)?;
+        if !self.config.key_change {
+            return Err(Problem::not_found("resource").into());
+        }
+        let inner = Jws::parse_inner(&payload, self.algorithms())?;
         let Signer::Key(new_key) = &inner.signer else {
             return Err(refusal("the inner JWS must have the new key as \"jwk\"").into());
         };

@@ -9,6 +9,7 @@ use crate::{
     encoding,
     fault::{Action, ChainFault, ProblemFault, StatusFault},
     jws::Jws,
+    key::Algorithm,
     pki::{Chain, Key},
     problem::Problem,
     reply::{self, Delivery, REPLAY_NONCE, Reply},
@@ -139,7 +140,7 @@ impl Ca {
 
     fn refuse_nonce(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         if request.method() == Method::POST
-            && let Ok(jws) = Jws::parse(request.body())
+            && let Ok(jws) = Jws::parse(request.body(), &Algorithm::ALL)
         {
             self.nonces.spend(&jws.nonce);
         }
@@ -323,7 +324,7 @@ impl Ca {
 
 /// The names in a newOrder or newAuthz request whose signature nobody has looked at yet.
 fn names_asked_for(request: &Request<Vec<u8>>) -> Vec<String> {
-    let payload = Jws::parse(request.body()).ok().map(|jws| jws.payload);
+    let payload = Jws::parse(request.body(), &Algorithm::ALL).ok().map(|jws| jws.payload);
     let wish = payload.and_then(|payload| serde_json::from_slice::<Value>(&payload).ok());
     let identifiers = wish.as_ref().and_then(|wish| wish.get("identifiers")?.as_array());
     let identifier = wish.as_ref().and_then(|wish| wish.get("identifier"));
