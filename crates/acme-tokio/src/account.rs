@@ -51,7 +51,8 @@ impl Account {
     ///
     /// The clones of the solver have to be one and the same solver. When the future is dropped, a
     /// clone goes to a task on the runtime that polled it first, which takes away what may be in
-    /// place. The order is left to expire. Where the runtime ends before that task does, or the
+    /// place; further issuances of this account wait for it where they need the same place. The
+    /// order is left to expire. Where the runtime ends before that task does, or the
     /// process, only a journal knows what is in place: the next issuance with it takes it away. A
     /// solver that can't be cloned is for [`Issuance::run_locked`].
     ///

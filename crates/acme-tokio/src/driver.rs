@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
-use crate::running::Running;
+use crate::running::{Running, Sweeps};
 
 /// What an issuance is about to do, for whoever watches.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ pub(crate) struct Driver {
     pub(crate) client: AsyncClient,
     url: Uri,
     conversation: Mutex<Conversation>,
+    sweeps: Sweeps,
 }
 
 struct Conversation {
@@ -68,7 +69,7 @@ impl Driver {
         let url: Uri = session.directory_url().parse().unwrap_or_default();
         let width = client.width(&url);
         let conversation = Mutex::new(Conversation { session: session.with_width(width), width });
-        Self { client, url, conversation }
+        Self { client, url, conversation, sweeps: Sweeps::default() }
     }
 
     /// Runs a flow that only talks to the CA.
@@ -92,7 +93,7 @@ impl Driver {
         F: Flow<Context = Session> + Send,
         F::Output: Send,
     {
-        let mut running = Running::new(flow, solver);
+        let mut running = Running::new(flow, solver, self.sweeps.clone());
         let mut input = Input::Start;
         let mut is_cancelled = false;
         loop {
@@ -172,6 +173,7 @@ impl Driver {
             }
             Step::Present(challenges) => {
                 hands.tell(&Event::Presenting(&challenges));
+                self.sweeps.are_through_with(&challenges).await;
                 Input::Solver(match solver {
                     Some(solver) => solver.present(&challenges).await,
                     None => without_solver(&challenges),

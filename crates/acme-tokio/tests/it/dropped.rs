@@ -1,11 +1,13 @@
 //! Issuances that are dropped before their end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use acme_testca::{Config, TestCa};
+use acme_testca::{Config, Operation, TestCa};
 use acme_tokio::proto::{Challenge, SolverFuture};
 use acme_tokio::{Account, AsyncSolver, ChallengeType, Event, Identifier, IssueRequest};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::world::{self, Desk, Notebook};
 
@@ -110,6 +112,61 @@ async fn locked_solver_is_swept_before_anybody_else_has_it() {
         drop(solver.lock().await);
         assert!(desk.is_empty());
     }
+}
+
+/// The CA makes the same order again, with the same responses: they are not swept away.
+#[tokio::test]
+async fn sweep_is_waited_for_where_it_is_in_the_way() {
+    #[derive(Clone)]
+    struct Slow {
+        desk: Desk,
+        presented: Arc<AtomicUsize>,
+        gate: Arc<Semaphore>,
+    }
+
+    impl AsyncSolver for Slow {
+        fn challenge_types(&self, name: &Identifier) -> Vec<ChallengeType> {
+            AsyncSolver::challenge_types(&self.desk, name)
+        }
+
+        fn present<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
+            self.presented.fetch_add(1, Ordering::SeqCst);
+            AsyncSolver::present(&mut self.desk, challenges)
+        }
+
+        fn withdraw<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
+            Box::pin(async move {
+                self.gate.acquire().await.unwrap().forget();
+                AsyncSolver::withdraw(&mut self.desk, challenges).await
+            })
+        }
+    }
+
+    let (ca, account) = never_valid().await;
+    let (desk, presented, gate) = (Desk::default(), Arc::default(), Arc::new(Semaphore::new(0)));
+    let mut solver = Slow { desk: desk.clone(), presented: Arc::clone(&presented), gate: Arc::clone(&gate) };
+    let (request, mut page) = (IssueRequest::new(["a.example"]), Notebook::default());
+    tokio::select! {
+        issued = account.issuance(&request).journal(&mut page).run(&mut solver) => panic!("{issued:?}"),
+        () = world::until(|| world::count(&ca, Operation::Challenge) == 1) => {}
+    }
+    let read = world::count(&ca, Operation::Authorization);
+    let again = async { account.issuance(&request).journal(&mut page).run(&mut solver).await };
+    let watching = async {
+        world::until(|| world::count(&ca, Operation::Authorization) > read).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(presented.load(Ordering::SeqCst), 1);
+        gate.add_permits(1);
+        world::until(|| presented.load(Ordering::SeqCst) == 2).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!desk.is_empty());
+        gate.add_permits(1);
+    };
+    tokio::select! {
+        issued = again => panic!("{issued:?}"),
+        () = watching => {}
+    }
+    world::until(|| desk.is_empty()).await;
 }
 
 /// Dropped outside of any runtime, it is swept by the one that polled it.
