@@ -8,6 +8,7 @@ mod directory;
 mod limits;
 mod order;
 mod permission;
+mod persistence;
 mod profiles;
 mod renewal;
 mod revocation;
@@ -79,7 +80,7 @@ impl Ca {
         config.check()?;
         let (authority, state) = State::load(saved)?;
         let mut ca = Self::assemble(config, state, Authority::load(&authority)?);
-        ca.resume_validations();
+        ca.resume_validations(Timestamp::MIN);
         Ok(ca)
     }
 

@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     identifier::{Kinds, MAX_IDENTIFIERS, Rules},
     limit::RateLimits,
+    persist::DnsPersist,
     profile::Profile,
 };
 
@@ -84,6 +85,10 @@ pub struct Config {
     pub eddsa: bool,
     /// The reasons for revocation that the CA takes (RFC 5280 section 5.3.1).
     pub revocation_reasons: Vec<u64>,
+    /// Whether dns-account-01 is offered (draft-ietf-acme-dns-account-label).
+    pub dns_account: bool,
+    /// The revision of dns-persist-01 that is offered, if it is.
+    pub dns_persist: Option<DnsPersist>,
     /// Whether challenges that failed stay `processing` for ever, as at Actalis.
     pub failed_challenges_hang: bool,
     /// Whether authorizations can be asked for before there is an order (section 7.4.1).
@@ -199,6 +204,8 @@ impl Default for Config {
             eddsa: true,
             // What a subscriber can say, less what is a CA's to say.
             revocation_reasons: vec![0, 1, 3, 4, 5, 9],
+            dns_account: false,
+            dns_persist: None,
             failed_challenges_hang: false,
             pre_authorization: true,
             caa_identities: Vec::new(),

@@ -48,12 +48,18 @@
 //!
 //! # What it does
 //!
-//! RFC 8555: directory, nonces, accounts (ES256, ES384, RS256, EdDSA keys) with change of key and
-//! external account binding; orders of `dns` (wildcards, too) and `ip` identifiers; authorizations,
-//! for orders and before them; http-01 and dns-01; finalize; download with an alternate chain;
-//! revocation by account, by authorizations and by certificate key; the list of orders. RFC 8737:
-//! tls-alpn-01. RFC 8738: IP addresses. RFC 9773: when to renew, and which certificate an order
-//! replaces. RFC 8659, RFC 8657: CAA records. draft-ietf-acme-profiles: profiles.
+//! | document | what of it |
+//! |---|---|
+//! | RFC 8555 | directory, nonces, accounts (ES256, ES384, RS256, EdDSA) with change of key and external account binding; orders of names and wildcards; authorizations, for orders and before them; http-01, dns-01; finalize; download with an alternate chain; revocation by account, by authorizations and by certificate key; the list of orders |
+//! | RFC 8737, RFC 8738 | tls-alpn-01, IP addresses |
+//! | RFC 8659, RFC 8657 | CAA records, with `accounturi` and `validationmethods` |
+//! | RFC 9773 | when to renew, and which certificate an order replaces |
+//! | draft-ietf-acme-profiles | profiles |
+//! | draft-ietf-acme-dns-account-label | dns-account-01 |
+//! | draft-ietf-acme-dns-persist | dns-persist-01, revisions 00, 01 and 02 |
+//!
+//! [`RateLimits`] are modelled on Let's Encrypt's, and off unless asked for; [`Config::boulder`] and
+//! its neighbours set the switches as known CAs have them.
 //!
 //! A server carries out the validations, each at a port or a resolver of the test's choice. It does
 //! not look at them where [`Config::always_valid`] is set.
@@ -78,6 +84,7 @@ mod jws;
 mod key;
 mod limit;
 mod log;
+mod persist;
 mod pki;
 mod preset;
 mod problem;
@@ -99,6 +106,7 @@ pub use fault::{Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFa
 pub use identifier::Identifier;
 pub use limit::{Limit, RateLimits};
 pub use log::{Counts, Issued, MAX_RECORDS, RequestRecord};
+pub use persist::{DnsPersist, PersistPolicy};
 pub use problem::Problem;
 pub use profile::Profile;
 pub use renewal::RenewalWindow;

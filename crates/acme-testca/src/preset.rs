@@ -9,6 +9,7 @@ use crate::{
     binding::MacKey,
     config::{AlternateChains, Config, Finalize, RetryAfter},
     limit::RateLimits,
+    persist::DnsPersist,
     profile::Profile,
 };
 
@@ -45,25 +46,29 @@ impl Config {
     }
 
     /// Pebble 2.10: 5 % of nonces refused, half of the authorizations reused, three orders a page; no
-    /// newAuthz, no CAA, no rate limits.
+    /// newAuthz, no CAA, no rate limits; dns-account-01 and dns-persist-01 (revision 01).
     pub fn pebble() -> Self {
         Self {
             nonce_refusal_percent: 5,
             authorization_reuse_percent: 50,
             orders_per_page: 3,
+            dns_account: true,
+            dns_persist: Some(DnsPersist::Draft01),
             pre_authorization: false,
             ..Self::gentle()
         }
     }
 
     /// Google Trust Services: an external account that can be bound to once, profiles, dates in
-    /// orders; no list of orders.
+    /// orders, dns-account-01 and dns-persist-01 (revision 01); no list of orders.
     pub fn google(kid: impl Into<String>, key: MacKey) -> Self {
         let profiles = ["standard", "minimal"].map(|name| (name.to_owned(), Profile::new(name)));
         Self {
             external_account_single_use: true,
             orders_list: false,
             caa_identities: vec!["pki.goog".to_owned()],
+            dns_account: true,
+            dns_persist: Some(DnsPersist::Draft01),
             profiles: BTreeMap::from(profiles),
             ..Self::bound_to(kid, key)
         }

@@ -271,7 +271,7 @@ impl TestCaBuilder {
         self
     }
 
-    /// Asks the resolver at this address, which must be loopback, for the records of dns-01 and, if
+    /// Asks the resolver at this address, which must be loopback, for the records of dns-01, its kin and, if
     /// there are [`Config::caa_identities`], for CAA. Without one, dns-01 validations fail, and CAA
     /// records are those of the configuration only. The rules of [`TestCaBuilder::resolve`] say where names lead
     /// all the same.

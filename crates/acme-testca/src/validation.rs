@@ -4,7 +4,15 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::{caa::CaaPolicy, encoding, identifier::Identifier};
+use jiff::Timestamp;
+
+use crate::{
+    caa::CaaPolicy,
+    encoding,
+    identifier::Identifier,
+    persist::{self, PersistPolicy},
+    problem::Problem,
+};
 
 /// A validation to be carried out: what [`Ca::poll_validation`](crate::Ca::poll_validation) gives
 /// and [`Ca::validated`](crate::Ca::validated) wants the outcome of.
@@ -24,14 +32,52 @@ pub struct Validation {
     /// What the CAA records of the name must permit. The CA looks at those of its configuration, and
     /// leaves those in the DNS to whoever validates.
     pub caa: CaaPolicy,
-    /// The token of the challenge.
+    /// The token of the challenge. Empty if it has none.
     pub token: String,
-    /// What the client must prove to know (RFC 8555 section 8.1).
+    /// What the client must prove to know (RFC 8555 section 8.1). Empty if there is no token.
     pub key_authorization: String,
+    /// What the TXT records of dns-persist-01 are compared with.
+    pub persist: Option<PersistPolicy>,
 }
 
 impl Validation {
-    /// What a TXT record of dns-01 must hold: the digest of the key authorization.
+    /// The name whose TXT records are looked at, without a final dot. `None` if the method wants none.
+    #[must_use]
+    pub fn record_name(&self) -> Option<String> {
+        let name = &self.name;
+        match self.method {
+            Method::Http01 | Method::TlsAlpn01 => None,
+            Method::Dns01 => Some(format!("_acme-challenge.{name}")),
+            Method::DnsAccount01 => {
+                let label = persist::account_label(&self.caa.account_url);
+                Some(format!("_{label}._acme-challenge.{name}"))
+            }
+            Method::DnsPersist01 => Some(format!("_validation-persist.{name}")),
+        }
+    }
+
+    /// Whether one of the TXT records of [`Validation::record_name`], the strings of each put
+    /// together, is right. Gives until when it is, if a record of dns-persist-01 says so.
+    ///
+    /// # Errors
+    ///
+    /// The problem to give to [`Ca::validated`](crate::Ca::validated).
+    pub fn check_texts(&self, texts: &[Vec<u8>]) -> Result<Option<Timestamp>, Problem> {
+        let owner = self.record_name().unwrap_or_default();
+        if let Some(policy) = &self.persist {
+            return policy.check(&owner, texts);
+        }
+        let value = self.txt_value();
+        if texts.iter().any(|text| text == value.as_bytes()) {
+            return Ok(None);
+        }
+        let found: Vec<_> = texts.iter().map(|text| String::from_utf8_lossy(text)).collect();
+        let detail =
+            format!("RFC 8555 section 8.4: no TXT record of {owner} is {value:?}, there is {found:?}");
+        Err(Problem::new("incorrectResponse", 403, detail))
+    }
+
+    /// What a TXT record of dns-01 and of dns-account-01 must hold: the digest of the key authorization.
     ///
     /// See [RFC 8555 section 8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4).
     #[must_use]
@@ -73,6 +119,10 @@ pub enum Method {
     Dns01,
     /// A certificate (RFC 8737).
     TlsAlpn01,
+    /// A TXT record of the account (draft-ietf-acme-dns-account-label).
+    DnsAccount01,
+    /// A TXT record that stays (draft-ietf-acme-dns-persist).
+    DnsPersist01,
 }
 
 impl Method {
@@ -83,11 +133,13 @@ impl Method {
             Self::Http01 => "http-01",
             Self::Dns01 => "dns-01",
             Self::TlsAlpn01 => "tls-alpn-01",
+            Self::DnsAccount01 => "dns-account-01",
+            Self::DnsPersist01 => "dns-persist-01",
         }
     }
 
     pub(crate) fn of_type(kind: &str) -> Option<Self> {
-        [Self::Http01, Self::Dns01, Self::TlsAlpn01]
+        [Self::Http01, Self::Dns01, Self::TlsAlpn01, Self::DnsAccount01, Self::DnsPersist01]
             .into_iter()
             .find(|method| method.challenge_type() == kind)
     }

@@ -23,6 +23,8 @@ mod faults;
 mod flows;
 #[path = "testca/limits.rs"]
 mod limits;
+#[path = "testca/persist.rs"]
+mod persist;
 #[path = "testca/preauthorization.rs"]
 mod preauthorization;
 #[path = "testca/presets.rs"]

@@ -29,8 +29,23 @@ impl Ca {
         }
     }
 
+    /// Tells that a validation was successful, and that it holds until some time only, as records of
+    /// dns-persist-01 can say.
+    pub fn validated_until(&mut self, id: ValidationId, until: Timestamp, now: Timestamp) {
+        if until < self.at(now) {
+            let expired = Problem::unauthorized("dns-persist-01: the record has expired");
+            return self.validated(id, Err(expired), now);
+        }
+        let authorization = self.under_way.get(&id).map(|(authorization, _)| authorization.clone());
+        self.validated(id, Ok(()), now);
+        let authorization = authorization.and_then(|id| self.state.authorizations.get_mut(&id));
+        if let Some(authorization) = authorization {
+            authorization.expires = authorization.expires.min(until);
+        }
+    }
+
     /// Asks again for the validations that were under way when the state was saved.
-    pub(super) fn resume_validations(&mut self) {
+    pub(super) fn resume_validations(&mut self, now: Timestamp) {
         let open: Vec<(String, usize)> = self
             .state
             .authorizations
@@ -43,7 +58,7 @@ impl Ca {
             })
             .collect();
         for (id, index) in open {
-            self.ask_for_validation(&id, index);
+            self.ask_for_validation(&id, index, now);
         }
     }
 
@@ -108,7 +123,7 @@ impl Ca {
         let challenge = self.own_challenge(id, index, &account)?;
         if !payload.is_empty() {
             object(&payload)?;
-            if Method::of_type(&challenge.kind).is_none() {
+            if !self.validates(&challenge.kind) {
                 return Err(Problem::malformed(format!(
                     "this CA offers {:?} to see whether clients leave it alone, and does not validate it",
                     challenge.kind
@@ -241,6 +256,15 @@ impl Ca {
         self.count_authorization(id, ended, now);
     }
 
+    /// Whether challenges of a type are more than a strange sight.
+    fn validates(&self, kind: &str) -> bool {
+        match Method::of_type(kind) {
+            Some(Method::DnsPersist01) => self.config.dns_persist.is_some(),
+            Some(Method::Http01 | Method::Dns01 | Method::TlsAlpn01 | Method::DnsAccount01) => true,
+            None => false,
+        }
+    }
+
     fn take_answer(&mut self, id: &str, index: usize, now: Timestamp) -> Result<(), Problem> {
         let Some(authorization) = self.state.authorizations.get_mut(id) else {
             return Err(Problem::not_found("authorization"));
@@ -271,13 +295,13 @@ impl Ca {
         if self.config.always_valid {
             self.settle(id, index, Ok(()), now);
         } else {
-            self.ask_for_validation(id, index);
+            self.ask_for_validation(id, index, now);
         }
         Ok(())
     }
 
-    fn ask_for_validation(&mut self, id: &str, index: usize) {
-        let Some(validation) = self.validation_of(id, index) else {
+    fn ask_for_validation(&mut self, id: &str, index: usize, now: Timestamp) {
+        let Some(validation) = self.validation_of(id, index, now) else {
             return;
         };
         self.next_validation += 1;
@@ -285,11 +309,12 @@ impl Ca {
         self.validations.push_back(validation);
     }
 
-    fn validation_of(&self, id: &str, index: usize) -> Option<Validation> {
+    fn validation_of(&self, id: &str, index: usize, now: Timestamp) -> Option<Validation> {
         let authorization = self.state.authorizations.get(id)?;
         let challenge = authorization.challenges.get(index)?;
         let account = self.state.accounts.get(&authorization.account)?;
-        let token = challenge.token.clone()?;
+        let token = challenge.token.clone();
+        let thumbprint = account.key.as_ref()?.thumbprint();
         let method = Method::of_type(&challenge.kind)?;
         Some(Validation {
             id: ValidationId(self.next_validation),
@@ -297,8 +322,12 @@ impl Ca {
             caa: self.caa_policy(authorization, method),
             name: authorization.identifier.value.clone(),
             identifier: authorization.identifier.clone(),
-            key_authorization: format!("{token}.{}", account.key.as_ref()?.thumbprint()),
-            token,
+            key_authorization: token
+                .as_ref()
+                .map(|token| format!("{token}.{thumbprint}"))
+                .unwrap_or_default(),
+            token: token.unwrap_or_default(),
+            persist: self.persist_policy(authorization, method, now),
         })
     }
 
@@ -355,19 +384,31 @@ impl Ca {
         if self.config.strange_challenges {
             challenges.push(pending(UNKNOWN_TYPE, Some(self.state.dice.token())));
         }
-        let methods: &[Method] = match (identifier.address(), wildcard) {
-            (Some(_), _) => &[Method::Http01, Method::TlsAlpn01],
-            (None, true) => &[Method::Dns01],
-            (None, false) => &[Method::Http01, Method::Dns01, Method::TlsAlpn01],
-        };
-        for method in methods {
+        for method in self.methods(identifier, wildcard) {
             let token = self.state.dice.token();
             challenges.push(pending(method.challenge_type(), Some(token)));
         }
-        if self.config.strange_challenges {
+        let has_txt = identifier.address().is_none();
+        if self.config.dns_persist.is_some() && has_txt {
+            challenges.push(pending(Method::DnsPersist01.challenge_type(), None));
+        }
+        if self.config.strange_challenges && self.config.dns_persist.is_none() {
             challenges.push(pending(TOKENLESS_TYPE, None));
         }
         challenges
+    }
+
+    /// The methods with a token that an identifier can be validated by.
+    fn methods(&self, identifier: &Identifier, wildcard: bool) -> Vec<Method> {
+        let mut methods = match (identifier.address(), wildcard) {
+            (Some(_), _) => return vec![Method::Http01, Method::TlsAlpn01],
+            (None, true) => vec![Method::Dns01],
+            (None, false) => vec![Method::Http01, Method::Dns01, Method::TlsAlpn01],
+        };
+        if self.config.dns_account {
+            methods.push(Method::DnsAccount01);
+        }
+        methods
     }
 
     fn authorization_response(
@@ -411,9 +452,11 @@ impl Ca {
         body.insert("url".to_owned(), json!(self.url(&format!("/challenge/{id}/{index}"))));
         body.insert("status".to_owned(), json!(challenge.status));
         match &challenge.token {
-            Some(token) => body.insert("token".to_owned(), json!(token)),
-            None => body.insert("issuer-domain-names".to_owned(), json!(["testca.invalid"])),
-        };
+            Some(token) => {
+                body.insert("token".to_owned(), json!(token));
+            }
+            None => body.extend(self.persist_members(id)),
+        }
         if let Some(validated) = challenge.validated {
             body.insert("validated".to_owned(), json!(encoding::rfc3339(validated)));
         }

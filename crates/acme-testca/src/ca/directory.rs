@@ -4,7 +4,7 @@ use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::Ca;
-use crate::reply;
+use crate::{persist::DnsPersist, reply};
 
 impl Ca {
     /// What this CA offers, and nothing else.
@@ -40,6 +40,10 @@ impl Ca {
         }
         if !self.config.caa_identities.is_empty() {
             meta.insert("caaIdentities".to_owned(), json!(self.config.caa_identities));
+        }
+        if self.config.dns_persist == Some(DnsPersist::Draft02) {
+            meta.insert("accountHashPrefix".to_owned(), json!(self.account_hash_prefix()));
+            meta.insert("issuerDomainNames".to_owned(), json!(self.issuer_domain_names()));
         }
         if !self.config.profiles.is_empty() {
             let profiles = self.config.profiles.iter();

@@ -126,15 +126,22 @@ async fn deliver(reply: Reply) -> Result<Response<ResponseBody>, Closed> {
 
 async fn validate(shared: Arc<Shared>, validation: Validation) {
     let outcome = match validation.method {
-        Method::Http01 => http01::validate(&shared, &validation).await,
-        Method::Dns01 => dns01::validate(&shared, &validation).await,
-        Method::TlsAlpn01 => tls_alpn01::validate(&shared, &validation).await,
+        Method::Http01 => http01::validate(&shared, &validation).await.map(|()| None),
+        Method::Dns01 | Method::DnsAccount01 | Method::DnsPersist01 => {
+            dns01::validate(&shared, &validation).await
+        }
+        Method::TlsAlpn01 => tls_alpn01::validate(&shared, &validation).await.map(|()| None),
     };
     let outcome = match outcome {
-        Ok(()) => caa::check(&shared, &validation).await,
+        Ok(until) => caa::check(&shared, &validation).await.map(|()| until),
         Err(problem) => Err(problem),
     };
-    lock(&shared.ca).validated(validation.id, outcome, Timestamp::now());
+    let mut ca = lock(&shared.ca);
+    match outcome {
+        Ok(Some(until)) => ca.validated_until(validation.id, until, Timestamp::now()),
+        Ok(None) => ca.validated(validation.id, Ok(()), Timestamp::now()),
+        Err(problem) => ca.validated(validation.id, Err(problem), Timestamp::now()),
+    }
 }
 
 /// The connection is to be closed without a response.

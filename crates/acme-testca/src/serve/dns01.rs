@@ -1,28 +1,18 @@
-//! dns-01 as RFC 8555 section 8.4 describes it.
+//! dns-01 as RFC 8555 section 8.4 describes it, and its kin: dns-account-01 and dns-persist-01.
 
 use std::net::SocketAddr;
 
 use hickory_proto::rr::{RData, RecordType};
+use jiff::Timestamp;
 
 use super::{Shared, dns};
 use crate::{problem::Problem, validation::Validation};
 
-/// Looks for the digest of the key authorization among the TXT records.
-pub(super) async fn validate(shared: &Shared, validation: &Validation) -> Result<(), Problem> {
-    let name = format!("_acme-challenge.{}", validation.name);
+/// Asks for the TXT records and looks at them. Gives until when they permit, if they say so.
+pub(super) async fn validate(shared: &Shared, validation: &Validation) -> Result<Option<Timestamp>, Problem> {
+    let name = validation.record_name().unwrap_or_default();
     let texts = texts(resolver(shared, validation)?, &name).await?;
-    if texts.contains(&validation.txt_value().into_bytes()) {
-        return Ok(());
-    }
-    let found: Vec<_> = texts.iter().map(|text| String::from_utf8_lossy(text)).collect();
-    Err(Problem::new(
-        "incorrectResponse",
-        403,
-        format!(
-            "RFC 8555 section 8.4: no TXT record of {name} is {:?}, there is {found:?}",
-            validation.txt_value()
-        ),
-    ))
+    validation.check_texts(&texts)
 }
 
 /// The TXT records of a name, the strings of each put together. An absent name is a problem.

@@ -234,6 +234,35 @@ fn aliases_in_a_circle_end() {
     assert_eq!(problem(&outcome(&mut client, &order, "dns-01")), "dns");
 }
 
+#[test]
+fn records_of_the_account_and_persistent_ones_are_asked_for() {
+    let server = NameServer::start();
+    let mut config = acme_testca::Config::gentle();
+    config.dns_account = true;
+    config.dns_persist = Some(acme_testca::DnsPersist::Draft01);
+    let ca = TestCa::builder().config(config).dns(server.address).start().unwrap();
+    let mut client = registered(&ca);
+    let (_, order) = client.order(&["a.example"]);
+    let value = txt_value(&mut client, &order, "dns-account-01");
+    let refused = outcome(&mut client, &order, "dns-account-01");
+    assert_eq!(problem(&refused), "dns", "{refused}");
+    let owner = server.asked.lock().unwrap()[0].strip_prefix("udp TXT ").unwrap().to_owned();
+    assert!(owner.ends_with("._acme-challenge.a.example"), "{owner}");
+    let (_, order) = client.order(&["a.example"]);
+    let again = txt_value(&mut client, &order, "dns-account-01");
+    server.put_texts(&owner, &[&value, &again]);
+    assert_eq!(outcome(&mut client, &order, "dns-account-01")["status"], "valid");
+
+    let record = format!("testca.invalid; accounturi={}", client.kid.clone().unwrap());
+    server.put_texts("_validation-persist.b.example", &[&record]);
+    let (_, order) = client.order(&["b.example"]);
+    let authorization = outcome(&mut client, &order, "dns-persist-01");
+    assert_eq!(authorization["status"], "valid", "{authorization}");
+    let (_, order) = client.order(&["*.b.example"]);
+    let authorization = outcome(&mut client, &order, "dns-persist-01");
+    assert_eq!(problem(&authorization), "unauthorized", "{authorization}");
+}
+
 fn caa(issuer: &str) -> Says {
     let issuer = Name::from_ascii(issuer).unwrap();
     Says::Records(vec![RData::CAA(CAA::new_issue(false, Some(issuer), Vec::new()))])
