@@ -124,6 +124,8 @@ pub enum Action {
     Member(MemberFault),
     /// Sets `status` to one that no RFC knows.
     UnknownStatus(String),
+    /// Moves the window of renewalInfo in this response.
+    RenewalWindow(WindowFault),
     /// Turns the authorization invalid (of an order: its first one), with this problem in the
     /// challenge. A challenge that is answered stays `processing` in this one response.
     InvalidateAuthorization(Problem),
@@ -185,6 +187,8 @@ pub struct ProblemFault {
     pub retry_after: Option<String>,
     /// Links with `rel="help"` (RFC 8555 section 6.6).
     pub help: Vec<String>,
+    /// The Location header: which account has the key (RFC 8555 section 7.3.5).
+    pub location: Option<String>,
 }
 
 impl ProblemFault {
@@ -199,6 +203,13 @@ impl ProblemFault {
     #[must_use]
     pub fn help(mut self, url: impl Into<String>) -> Self {
         self.help.push(url.into());
+        self
+    }
+
+    /// Adds a Location header.
+    #[must_use]
+    pub fn location(mut self, url: impl Into<String>) -> Self {
+        self.location = Some(url.into());
         self
     }
 
@@ -220,8 +231,22 @@ impl From<Problem> for ProblemFault {
             subproblems: problem.subproblems,
             retry_after: None,
             help: Vec::new(),
+            location: None,
         }
     }
+}
+
+/// A renewal window that moves with the clock.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowFault {
+    /// Where it begins, in seconds from now; a negative number is in the past.
+    pub start: i64,
+    /// Where it ends, in seconds from now. It may lie before the start.
+    pub end: i64,
+    /// A page that says why.
+    #[serde(default)]
+    pub explanation_url: Option<String>,
 }
 
 /// A redirect.
@@ -318,8 +343,14 @@ pub enum ChainFault {
 ///     on = "order"
 ///     nth = 3
 ///     action.retry_after = "soon"
+///
+///     ## All certificates are to be renewed at once.
+///     [[fault]]
+///     on = "renewal_info"
+///     times = "always"
+///     action.renewal_window = { start = -3600, end = -1800, explanation_url = "https://testca.invalid/why" }
 /// "#)?;
-/// assert_eq!(script.into_faults().len(), 6);
+/// assert_eq!(script.into_faults().len(), 7);
 /// # Ok::<(), acme_testca::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Deserialize)]

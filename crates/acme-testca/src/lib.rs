@@ -102,7 +102,9 @@ pub use ca::{AlwaysValid, Ca, ConnectionId};
 pub use caa::{CaaPolicy, CaaRecord};
 pub use config::{AlternateChains, Config, DEFAULT_SEED, Finalize, RetryAfter};
 pub use error::Error;
-pub use fault::{Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFault, Script, StatusFault};
+pub use fault::{
+    Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFault, Script, StatusFault, WindowFault,
+};
 pub use identifier::Identifier;
 pub use limit::{Limit, RateLimits};
 pub use log::{Counts, Issued, MAX_RECORDS, RequestRecord};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Ca, Refusal, admission::bad_nonce};
 use crate::{
     encoding,
-    fault::{Action, ChainFault, ProblemFault, StatusFault},
+    fault::{Action, ChainFault, ProblemFault, StatusFault, WindowFault},
     jws::Jws,
     key::Algorithm,
     pki::{Chain, Key},
@@ -126,6 +126,7 @@ impl Ca {
             | Action::NullMembers
             | Action::Member(_)
             | Action::UnknownStatus(_)
+            | Action::RenewalWindow(_)
             | Action::InvalidateAuthorization(_)
             | Action::InvalidateOrder(_)
             | Action::ExpireOrder
@@ -255,6 +256,7 @@ impl Ca {
                 }
             }),
             Action::Member(fault) => edit(response, |body| body[&fault.name] = fault.value.clone()),
+            Action::RenewalWindow(fault) => move_window(fault, response, now),
             Action::UnknownStatus(status) => edit(response, |body| body["status"] = json!(status)),
             Action::BadNonce
             | Action::BadNonceWithoutNonce
@@ -338,6 +340,9 @@ fn refusal(fault: &ProblemFault) -> Refusal {
     if let Some(value) = &fault.retry_after {
         refusal = refusal.with(header::RETRY_AFTER, value);
     }
+    if let Some(url) = &fault.location {
+        refusal = refusal.with(header::LOCATION, url);
+    }
     for url in &fault.help {
         refusal = refusal.with(header::LINK, format!("<{url}>;rel=\"help\""));
     }
@@ -354,6 +359,19 @@ fn page(fault: &StatusFault) -> Response<Vec<u8>> {
         reply::set(&mut response, header::RETRY_AFTER, value);
     }
     response
+}
+
+fn move_window(fault: &WindowFault, response: &mut Response<Vec<u8>>, now: Timestamp) {
+    let at = |seconds| {
+        let moved = now.saturating_add(SignedDuration::from_secs(seconds));
+        encoding::rfc3339(moved.unwrap_or(now))
+    };
+    edit(response, |body| {
+        body["suggestedWindow"] = json!({"start": at(fault.start), "end": at(fault.end)});
+        if let Some(url) = &fault.explanation_url {
+            body["explanationURL"] = json!(url);
+        }
+    });
 }
 
 fn remove(response: &mut Response<Vec<u8>>, name: &header::HeaderName) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acme_testca::{Action, Ca, Fault, MemberFault, Operation, RenewalWindow, RetryAfter};
+use acme_testca::{Action, Ca, Fault, MemberFault, Operation, RenewalWindow, RetryAfter, WindowFault};
 use serde_json::{Value, json};
 use x509_cert::{
     Certificate,
@@ -175,4 +175,22 @@ fn ca_without_it_ignores_what_an_order_replaces() {
     let answer = replacing(&mut client, "a.example", id);
     assert_eq!(answer.status, 201);
     assert!(answer.json().get("replaces").is_none());
+}
+
+#[test]
+fn script_moves_windows_with_the_clock() {
+    let mut client = registered(gentle());
+    let id = renewal_id(&client.issue(&["a.example"]).leaf());
+    let moved =
+        WindowFault { start: -60, end: 60, explanation_url: Some("https://testca.test/why".to_owned()) };
+    let fault = Fault::on(Operation::RenewalInfo, Action::RenewalWindow(moved)).always();
+    client.transport.ca.add_faults([fault]);
+    client.transport.ca.advance(Duration::from_secs(3600));
+    assert_eq!(
+        window(&mut client, &id),
+        ("2026-11-24T08:59:00Z".to_owned(), "2026-11-24T09:01:00Z".to_owned())
+    );
+    assert_eq!(info(&mut client, &id).json()["explanationURL"], "https://testca.test/why");
+    client.transport.ca.clear_faults();
+    assert!(window(&mut client, &id).0.starts_with("2027-"));
 }

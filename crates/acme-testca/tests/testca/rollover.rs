@@ -1,6 +1,6 @@
 //! Accounts get other keys (RFC 8555 section 7.3.5).
 
-use acme_testca::{Action, Fault, Operation};
+use acme_testca::{Action, Fault, Operation, Problem, ProblemFault};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, InProcess, Key, gentle, registered};
@@ -132,4 +132,15 @@ fn response_can_be_lost_after_the_key_was_changed() {
     assert_eq!(client.post(&kid, "").status, 400);
     client.key = new;
     assert_eq!(client.read(&kid)["status"], "valid");
+}
+
+#[test]
+fn script_says_that_a_key_is_in_use() {
+    let mut client = registered(gentle());
+    let conflict = ProblemFault::from(Problem::new("malformed", 409, "in use"))
+        .location("https://testca.test/account/9");
+    client.transport.ca.add_faults([Fault::on(Operation::KeyChange, Action::Problem(conflict))]);
+    let answer = change(&mut client, &Key::p256());
+    assert_eq!((answer.status, answer.header("location")), (409, Some("https://testca.test/account/9")));
+    assert_eq!(change(&mut client, &Key::p256()).status, 200);
 }
