@@ -39,6 +39,11 @@ impl Output {
         }
     }
 
+    /// Tells whether programs read what is printed.
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
     /// Tells whether somebody watches.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal

@@ -1,11 +1,13 @@
 //! Ctrl-C and SIGTERM: the first one ends what is under way in good order, the second one at once.
+//! While a child process is what this one is about, it gets them all.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use acme_lib::Interrupt;
+use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals as Arrivals;
 use signal_hook::low_level;
@@ -18,6 +20,7 @@ use crate::exit::Status;
 pub(crate) struct Signals {
     interrupt: Interrupt,
     asked: Arc<(Mutex<bool>, Condvar)>,
+    child: Arc<Mutex<Option<Pid>>>,
 }
 
 impl Signals {
@@ -27,8 +30,11 @@ impl Signals {
         let mut arrivals = Arrivals::new([SIGINT, SIGTERM])?;
         let listener = signals.clone();
         thread::Builder::new().name("acmectl-signals".into()).spawn(move || {
-            for (count, _) in arrivals.forever().enumerate() {
-                if count > 0 {
+            for signal in arrivals.forever() {
+                if listener.is_passed_on(signal) {
+                    continue;
+                }
+                if listener.interrupt.is_triggered() {
                     low_level::exit(i32::from(Status::Interrupted.code()));
                 }
                 listener.trigger();
@@ -52,6 +58,29 @@ impl Signals {
         let asked = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.asked.1.wait_timeout_while(asked, time, |asked| !*asked));
         self.check()
+    }
+
+    /// Lets a child process have the signals from now on, or nobody any more.
+    pub(crate) fn pass_on_to(&self, child: Option<Pid>) {
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = child;
+        if child.is_some() && self.interrupt.is_triggered() {
+            self.is_passed_on(SIGTERM);
+        }
+    }
+
+    fn is_passed_on(&self, signal: i32) -> bool {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(child) = *child else { return false };
+        // A terminal tells all of its foreground of Ctrl-C, and twice may mean something else.
+        let is_told = signal == SIGINT && io::stdin().is_terminal();
+        if !is_told {
+            // It may just have ended.
+            let _ = rustix::process::kill_process(
+                child,
+                if signal == SIGINT { Signal::INT } else { Signal::TERM },
+            );
+        }
+        true
     }
 
     fn trigger(&self) {

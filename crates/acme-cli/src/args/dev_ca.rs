@@ -16,7 +16,7 @@ use clap::builder::FalseyValueParser;
 /// (acme.sh), LEGO_SERVER (lego) and ACME_DIRECTORY_URL, the file with the root in ACME_CA_ROOT
 /// (acmectl), CA_BUNDLE (acme.sh), LEGO_CA_CERTIFICATES (lego), REQUESTS_CA_BUNDLE (certbot and
 /// other Python), CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS and SSL_CERT_FILE (OpenSSL, Go, Rust), and
-/// where http-01 is looked for in ACME_HTTP_REACH. certbot and older lego take the URL only as
+/// where http-01 is looked for in ACME_HTTP_REACH, and its port in ACME_HTTP_PORT. certbot and older lego take the URL only as
 /// --server "$ACME_CA".
 #[derive(Debug, clap::Args)]
 pub(crate) struct DevCaArgs {

@@ -2,17 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::IsTerminal as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
-use std::thread;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use acme_testca::{Script, TestCa};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 use serde_json::json;
 
 use super::{CommandError, file};
@@ -21,7 +19,6 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::settings;
-use crate::signals::Signals;
 
 pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
     let ca = start(&args)?;
@@ -51,6 +48,9 @@ pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
                     "http_port": args.http_port,
                 }),
             );
+            if root_out.is_none() {
+                context.output.progress("note: clients must trust its root, which --root-out FILE writes");
+            }
             while context.signals.wait(LONG).is_ok() {}
             // To end is what the signal asks for: that is no failure.
             Ok(Status::Done)
@@ -72,7 +72,12 @@ fn start(args: &DevCaArgs) -> Result<TestCa, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::File { path: path.clone(), source })?;
         builder = builder.script(Script::from_toml(&text).map_err(CommandError::TestCa)?);
     }
-    Ok(builder.start().map_err(CommandError::TestCa)?)
+    Ok(builder.start().map_err(|error| {
+        if let acme_testca::Error::Serve { source, .. } = error {
+            return CommandError::Listen { address: listen, source };
+        }
+        CommandError::TestCa(error)
+    })?)
 }
 
 /// What clients read: where the directory is, and whom to trust for it.
@@ -80,8 +85,9 @@ fn variables(ca: &TestCa, root: &Path, reach: SocketAddr) -> Vec<(&'static str, 
     let url = OsString::from(ca.directory_url());
     let urls = DIRECTORY_VARIABLES.map(|name| (name, url.clone()));
     let roots = ROOT_VARIABLES.map(|name| (name, root.as_os_str().to_owned()));
+    let port = ("ACME_HTTP_PORT", OsString::from(reach.port().to_string()));
     let reach = ("ACME_HTTP_REACH", OsString::from(reach.to_string()));
-    urls.into_iter().chain(roots).chain([reach]).collect()
+    urls.into_iter().chain(roots).chain([port, reach]).collect()
 }
 
 /// Runs a program to its end, and ends as it does.
@@ -97,24 +103,15 @@ fn command(
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .spawn()
         .map_err(failed)?;
-    pass_signals_on(&context.signals, &child);
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    context.signals.pass_on_to(process);
+    if let Some(process) = process {
+        // Its number is its own until it is waited for, and signals go there until then.
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let _ = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(process), ended));
+    }
+    context.signals.pass_on_to(None);
     Ok(Status::Program(code(child.wait().map_err(failed)?)))
-}
-
-/// Ends the program when this one is to end. From a terminal it has heard of that already, and
-/// gets some time.
-fn pass_signals_on(signals: &Signals, child: &Child) {
-    let Some(process) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return };
-    let signals = signals.clone();
-    let grace = if std::io::stdin().is_terminal() { GRACE } else { Duration::ZERO };
-    let pass_on = move || {
-        while signals.wait(LONG).is_ok() {}
-        thread::sleep(grace);
-        // It may have ended by itself.
-        let _ = rustix::process::kill_process(process, Signal::TERM);
-    };
-    // Without a thread the program runs until it ends by itself.
-    let _ = thread::Builder::new().name("acmectl-dev-ca".into()).spawn(pass_on);
 }
 
 /// The exit status, as shells have it where a signal ended the program.
@@ -162,7 +159,6 @@ impl Drop for RootFile {
 
 const PORT: u16 = 14_000;
 const LONG: Duration = Duration::from_secs(3600);
-const GRACE: Duration = Duration::from_secs(5);
 const SIGNAL_BASE: i32 = 128;
 
 /// acmectl, acme.sh, whoever asks by the RFC's word, and lego.

@@ -1,6 +1,7 @@
 //! What can go wrong in a single command only.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::advice::Advice;
@@ -35,6 +36,12 @@ pub(crate) enum CommandError {
     SeveralAccounts { choices: Vec<String> },
     #[error("a private key is not printed to a terminal, where it stays in the scrollback")]
     Terminal,
+    #[error("the test CA can't listen at {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("standard output can't be written")]
     Output(#[source] io::Error),
     #[error("'{program}' could not be run")]
@@ -95,6 +102,9 @@ impl CommandError {
                 Advice::text("write it to a file that only you can read:"),
                 Advice::paste(invocation.with("--out account.pem")),
             ],
+            Self::Listen { .. } => vec![Advice::text(
+                "another program may have the port; give another one to --listen, or 127.0.0.1:0 for a free one",
+            )],
             Self::Output(_) => vec![Advice::text("what is there is cut short; send it where there is room")],
             Self::Program { .. } => vec![Advice::text("check the spelling, and the path")],
             Self::TestCa(error) => of_test_ca(error),
@@ -105,8 +115,8 @@ impl CommandError {
     /// What the run came to if this is how it ended.
     pub(crate) fn status(&self) -> Status {
         match self {
-            Self::AccountUnknown { .. } | Self::Output(_) => Status::Failed,
-            Self::TestCa(acme_testca::Error::Serve { .. } | acme_testca::Error::Crypto(_)) => Status::Failed,
+            Self::AccountUnknown { .. } | Self::Listen { .. } | Self::Output(_) => Status::Failed,
+            Self::TestCa(acme_testca::Error::Crypto(_)) => Status::Failed,
             Self::Units(error) => error.status(),
             Self::AccountTaken { .. }
             | Self::Exists { .. }
@@ -133,8 +143,8 @@ fn of_test_ca(error: &acme_testca::Error) -> Vec<Advice> {
         "give an address of this machine alone, such as 127.0.0.1:14000"
     } else if matches!(error, acme_testca::Error::Script(_)) {
         "mend the script at the line that is named"
-    } else if matches!(error, acme_testca::Error::Serve { .. }) {
-        "another program may have the port; give another one to --listen, or 127.0.0.1:0 for a free one"
+    } else if matches!(error, acme_testca::Error::ResolveRule(_)) {
+        "quote the star, since a shell may read it; NAME= is for a name that does not exist"
     } else {
         return Vec::new();
     };

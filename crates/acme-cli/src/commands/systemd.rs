@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, args: &SystemdArgs) -> Result<Status, Error
 }
 
 fn install(context: &Context, args: &SystemdArgs, units: &Units) -> Result<Status, Error> {
-    let dir = settings::absolute(args.unit_dir.as_deref().unwrap_or(Path::new(UNIT_DIRECTORY)))?;
+    let dir = settings::absolute(args.unit_dir.as_deref().unwrap_or_else(|| Path::new(UNIT_DIRECTORY)))?;
     for (name, text) in units.files() {
         let path = dir.join(name);
         file::replace(&path, text.as_bytes(), 0o644).map_err(|error| denied(context, &dir, error))?;
@@ -54,13 +54,15 @@ fn install(context: &Context, args: &SystemdArgs, units: &Units) -> Result<Statu
 }
 
 fn denied(context: &Context, dir: &Path, error: Error) -> Error {
-    match error {
-        Error::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            let store = context.settings.dir.clone();
-            CommandError::from(UnitError::Denied { dir: dir.to_path_buf(), store }).into()
-        }
-        error => error,
+    let is_denied = matches!(
+        &error,
+        Error::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied
+    );
+    if !is_denied {
+        return error;
     }
+    let store = context.settings.dir.clone();
+    CommandError::from(UnitError::Denied { dir: dir.to_path_buf(), store }).into()
 }
 
 fn setup(context: &Context) -> Result<Setup, UnitError> {

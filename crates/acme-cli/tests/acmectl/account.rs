@@ -239,6 +239,7 @@ error: key.pem exists
     );
     let printed = at(&here, &ca, "account export");
     assert_eq!(printed.stdout(), here.read("key.pem"));
+    assert_eq!(at(&here, &ca, "account export --quiet").stdout(), here.read("key.pem"));
     there.write("key.pem", &here.read("key.pem"));
     assert_run!(
         at(&there, &ca, "account import key.pem"),
@@ -261,6 +262,13 @@ asking https://127.0.0.1:[PORT]/directory for the account of the key
     );
     // Twice is once.
     assert_eq!(at(&there, &ca, "account import key.pem").code(), Some(0));
+    assert_eq!(ca.counts().accounts, 1);
+    // As other clients write it, too.
+    let sec1 = ["ec", "-in", "key.pem", "-out", "sec1.pem"];
+    let openssl = Command::new("openssl").args(sec1).current_dir(there.path("")).output().unwrap();
+    assert!(openssl.status.success(), "{openssl:?}");
+    assert!(there.read("sec1.pem").starts_with("-----BEGIN EC PRIVATE KEY-----"));
+    assert_eq!(at(&there, &ca, "account import sec1.pem").code(), Some(0));
     assert_eq!(ca.counts().accounts, 1);
     // Another key needs another label.
     there.write("other.pem", include_str!("../../../acme-keys/tests/data/rfc7517-a2-rsa.pem"));

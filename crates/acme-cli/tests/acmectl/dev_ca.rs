@@ -55,6 +55,7 @@ ACME_CA_ROOT=[WORLD]/root.pem
 ACME_DIR=state
 ACME_DIRECTORY=https://127.0.0.1:[PORT]/directory
 ACME_DIRECTORY_URL=https://127.0.0.1:[PORT]/directory
+ACME_HTTP_PORT=5003
 ACME_HTTP_REACH=127.0.0.1:[PORT]
 CA_BUNDLE=[WORLD]/root.pem
 CURL_CA_BUNDLE=[WORLD]/root.pem
@@ -127,6 +128,42 @@ fn a_signal_is_passed_on() {
 }
 
 #[test]
+fn ctrl_c_is_a_matter_of_the_program() {
+    let world = World::new();
+    let script = "trap 'echo told; n=1$n; [ \"$n\" = 11 ] && exit 4' INT; echo ready; \
+                  while :; do read -r _ < fifo || true; done";
+    assert!(Command::new("mkfifo").arg(world.path("fifo")).status().unwrap().success());
+    let mut line = command(&world, "", &["sh", "-c", script]);
+    let mut child = line.env("TMPDIR", world.path("tmp")).spawn();
+    assert!(child.as_mut().unwrap().wait().unwrap().code() == Some(2), "there is no such directory yet");
+    std::fs::create_dir(world.path("tmp")).unwrap();
+    let mut child = line.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(out.next().unwrap().unwrap(), "ready");
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    for _ in 0..2 {
+        rustix::process::kill_process(pid, Signal::INT).unwrap();
+        assert_eq!(out.next().unwrap().unwrap(), "told");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    assert_eq!(world.path("tmp").read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_root_that_is_nowhere_is_told() {
+    let world = World::new();
+    let mut child = world.command("dev-ca --listen 127.0.0.1:0").spawn().unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
+    let note = err.next().unwrap().unwrap();
+    assert_eq!(note, "note: clients must trust its root, which --root-out FILE writes");
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    let run = world.wait(child);
+    assert_eq!(run.code(), Some(0));
+    assert!(run.stdout().starts_with("https://127.0.0.1:"), "{}", run.stdout());
+}
+
+#[test]
 fn what_can_not_be_is_refused() {
     let world = World::new();
     assert_run!(
@@ -147,6 +184,7 @@ exit 2
 --- stderr
 error: "www.example.test" is not a resolve rule: write PATTERN=ADDRESS, as in *=127.0.0.1
   fault: on this side, not the CA's
+  next: quote the star, since a shell may read it; NAME= is for a name that does not exist
 
 "#]]
     );
@@ -200,7 +238,7 @@ fn a_port_in_use_is_named() {
         str![[r#"
 exit 1
 --- stderr
-error: the server of the test CA cannot listen
+error: the test CA can't listen at 127.0.0.1:[PORT]
   because: Address already in use (os error 98)
   fault: on this side, not the CA's
   next: another program may have the port; give another one to --listen, or 127.0.0.1:0 for a free one

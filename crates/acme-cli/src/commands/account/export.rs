@@ -32,7 +32,9 @@ pub(super) fn run(context: &Context, args: &ExportArgs) -> Result<Status, Error>
         None if io::stdout().is_terminal() => return Err(CommandError::Terminal.into()),
         None => {
             members["key_pem"] = json!(pem);
-            pem.lines().for_each(|line| context.output.result(line));
+            if !context.output.is_json() {
+                context.output.document(pem)?;
+            }
         }
     }
     context.output.event("account", members);
