@@ -84,7 +84,6 @@ impl RateLimits {
     /// Those of Let's Encrypt's production, as of August 2026.
     #[must_use]
     pub fn lets_encrypt() -> Self {
-        let limit = |capacity, hours| Some(Limit::new(capacity, Duration::from_secs(hours * HOUR_SECONDS)));
         Self {
             new_accounts: limit(10, 3),
             new_orders: limit(300, 3),
@@ -99,7 +98,6 @@ impl RateLimits {
     /// Those of Let's Encrypt's staging environment, as of August 2026.
     #[must_use]
     pub fn lets_encrypt_staging() -> Self {
-        let limit = |capacity, hours| Some(Limit::new(capacity, Duration::from_secs(hours * HOUR_SECONDS)));
         Self {
             new_accounts: limit(50, 3),
             new_orders: limit(1500, 3),
@@ -122,6 +120,10 @@ impl RateLimits {
         ];
         all.into_iter().flatten().all(|limit| limit.capacity > 0)
     }
+}
+
+fn limit(capacity: u32, hours: u64) -> Option<Limit> {
+    Some(Limit::new(capacity, Duration::from_secs(hours * HOUR_SECONDS)))
 }
 
 const HELP_URL: &str = "https://testca.invalid/rate-limits";

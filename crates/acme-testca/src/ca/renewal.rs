@@ -108,10 +108,10 @@ impl Ca {
         let form = || refusal("a certificate is identified by base64url of key identifier and serial number");
         let (issuer, serial) = id.split_once('.').ok_or_else(form)?;
         let issuer = encoding::from_base64url(issuer).ok_or_else(form)?;
-        let serial = encoding::from_base64url(serial).ok_or_else(form)?;
-        let is_it = |one: &Certificate| encoding::hex(&serial) == one.serial;
+        let serial = encoding::hex(&encoding::from_base64url(serial).ok_or_else(form)?);
         let mut certificates = self.state.certificates.iter();
-        let found = certificates.find(|(_, one)| is_it(one)).filter(|_| issuer == self.authority.key_id());
+        let found =
+            certificates.find(|(_, one)| one.serial == serial).filter(|_| issuer == self.authority.key_id());
         found.map(|(id, _)| id.clone()).ok_or_else(|| Problem::not_found("certificate"))
     }
 

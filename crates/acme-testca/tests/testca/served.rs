@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use acme_testca::{Action, AlwaysValid, Config, Error, Fault, Moment, Operation, TestCa};
+use acme_testca::{
+    Action, AlwaysValid, CaaRecord, Config, Error, Fault, Limit, Moment, Operation, Profile, RateLimits,
+    RenewalWindow, TestCa,
+};
 use http::{Request, Response};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
@@ -457,6 +460,40 @@ fn hook_sees_each_step_and_holds_one_request_only() {
         release.send(()).unwrap();
         assert_eq!(waiting.join().unwrap(), 201);
     });
+}
+
+#[test]
+fn tests_reach_a_running_ca() {
+    let mut config = Config::gentle();
+    config.always_valid = true;
+    config.caa_identities = vec!["ca1.example".to_owned()];
+    config.profiles.insert("one".to_owned(), Profile::new("the only one"));
+    let mut limits = RateLimits::none();
+    limits.consecutive_failures = Some(Limit::new(1, Duration::from_secs(3600)));
+    config.rate_limits = Some(limits);
+    let ca = TestCa::builder().config(config).start().unwrap();
+    let mut client = registered(&ca);
+    client.issue(&["a.example"]);
+    let issued = ca.issued().remove(0);
+    let at = issued.not_after;
+    assert!(ca.set_renewal_window(&issued.serial, RenewalWindow::new(at, at)));
+    let info =
+        |client: &mut Client<Https>| client.get(&format!("/renewal-info/{}", issued.renewal_id)).json();
+    assert_eq!(info(&mut client)["suggestedWindow"]["start"], at.to_string());
+    assert_eq!(ca.recall("https://testca.test/why"), 1);
+    assert_eq!(info(&mut client)["explanationURL"], "https://testca.test/why");
+
+    ca.set_caa_records("a.example", vec![CaaRecord::new("issue", ";")]);
+    let (_, order) = client.order(&["a.example"]);
+    let authorization = outcome(&mut client, &order, "http-01");
+    assert_eq!(authorization["status"], "invalid", "{authorization}");
+    assert_eq!(client.try_order(&["a.example"]).problem(), "rateLimited");
+    assert_eq!(ca.unpause(), 1);
+    client.order(&["a.example"]);
+
+    assert!(ca.withdraw_profile("one"));
+    assert!(client.get("/directory").json()["meta"].get("profiles").is_none());
+    assert_ne!(ca.other_root_pem().unwrap(), ca.root_pem());
 }
 
 #[test]
