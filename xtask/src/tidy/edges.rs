@@ -23,8 +23,8 @@ fn of_package(package: &Package) -> Vec<Problem> {
         let what = format!("{} has no row in the table of edges", package.name);
         return vec![Problem::of(&package.manifest_path(), what, "add one to xtask/src/tidy/edges.rs")];
     };
-    let forbidden =
-        ours(package).filter(|(to, kind)| !allowed.contains(&to.as_str()) && !is_test_edge(package, to, *kind));
+    let forbidden = ours(package)
+        .filter(|(to, kind)| !allowed.contains(&to.as_str()) && !is_test_edge(package, to, *kind));
     forbidden
         .map(|(to, _)| {
             let what = format!("{} must not depend on {to}", package.name);
