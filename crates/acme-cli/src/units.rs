@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn stores_of_others_are_renewed_as_them() {
         let setup =
-            Setup { program: "/usr/bin/acmectl".into(), dir: Some("/home/a/certs".into()), user: Some(1000) };
+            Setup { program: "/usr/bin/acmectl".into(), dir: Some("/srv/a/certs".into()), user: Some(1000) };
         let service = Units::new(&setup).service;
-        assert!(service.contains("\nExecStart=/usr/bin/acmectl renew --quiet --dir /home/a/certs\n"));
+        assert!(service.contains("\nExecStart=/usr/bin/acmectl renew --quiet --dir /srv/a/certs\n"));
         assert!(service.contains("\nUser=1000\n"));
         assert!(service.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"));
     }

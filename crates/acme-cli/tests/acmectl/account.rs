@@ -270,7 +270,13 @@ asking https://127.0.0.1:[PORT]/directory for the account of the key
     assert!(there.read("sec1.pem").starts_with("-----BEGIN EC PRIVATE KEY-----"));
     assert_eq!(at(&there, &ca, "account import sec1.pem").code(), Some(0));
     assert_eq!(ca.counts().accounts, 1);
-    // Another key needs another label.
+}
+
+#[test]
+fn another_key_needs_another_label() {
+    let there = World::new();
+    let ca = TestCa::builder().gentle().start().unwrap();
+    assert_eq!(at(&there, &ca, "account register").code(), Some(0));
     there.write("other.pem", include_str!("../../../acme-keys/tests/data/rfc7517-a2-rsa.pem"));
     assert_run!(
         at(&there, &ca, "account import other.pem"),

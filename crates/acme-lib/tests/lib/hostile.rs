@@ -69,7 +69,19 @@ pub(crate) fn actions() -> Vec<Action> {
         .into_iter()
         .chain(["identifier", "url", "token", "type", "newNonce", "newOrder", "orders", "meta", "error"])
         .flat_map(|name| values.clone().map(|value| MemberFault { name: name.to_owned(), value }));
-    let mut actions = vec![
+    let mut actions = plain_actions();
+    actions.extend(chains.map(Action::Chain));
+    actions.extend(problems.map(Action::Problem));
+    actions.extend(statuses.map(Action::Status));
+    actions.extend(redirects.map(Action::Redirect));
+    actions.extend(members.map(Action::Member));
+    actions
+}
+
+/// The actions that do one thing.
+fn plain_actions() -> Vec<Action> {
+    let problem = |kind: &str, status| Problem::new(kind, status, "as the script says");
+    vec![
         Action::BadNonce,
         Action::BadNonceWithoutNonce,
         Action::Drop,
@@ -101,13 +113,7 @@ pub(crate) fn actions() -> Vec<Action> {
         Action::InvalidateOrder(problem("caa", 403)),
         Action::ExpireOrder,
         Action::ForgetOrder,
-    ];
-    actions.extend(chains.map(Action::Chain));
-    actions.extend(problems.map(Action::Problem));
-    actions.extend(statuses.map(Action::Status));
-    actions.extend(redirects.map(Action::Redirect));
-    actions.extend(members.map(Action::Member));
-    actions
+    ]
 }
 
 /// Whether an action takes the order, or what was issued for it, away.
