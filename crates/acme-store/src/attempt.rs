@@ -22,6 +22,9 @@ pub struct Attempt {
     pub step: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// Whose fault it was, in the words of the command.
+    #[serde(default)]
+    pub fault: Option<String>,
     /// The error and its causes, the outermost first.
     #[serde(default)]
     pub errors: Vec<String>,
@@ -53,6 +56,7 @@ impl Attempt {
             at,
             step: step.into(),
             outcome,
+            fault: None,
             errors: Vec::new(),
             problem: None,
             other_problems: Vec::new(),
