@@ -78,6 +78,11 @@ impl Fault {
         }
     }
 
+    /// The fault with this word in JSON.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Ca, Self::Network, Self::Us, Self::You].into_iter().find(|fault| fault.word() == word)
+    }
+
     /// The words for people.
     pub(crate) fn sentence(self) -> &'static str {
         match self {

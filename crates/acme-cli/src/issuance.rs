@@ -204,6 +204,7 @@ impl Issuance<'_> {
         let outcome = if error.is_temporary() { Outcome::Temporary } else { Outcome::Failed };
         let mut attempt = Attempt::new(now, step.word(), outcome);
         attempt.errors = report::chain(&error);
+        attempt.fault = Some(error.fault().word().to_owned());
         if let Error::Acme(source) = &error {
             attempt.retry_after = source.retry_after();
         }

@@ -168,7 +168,7 @@ fn event(certificate: Option<&CertificateName>, error: &Error, advice: &[Advice]
 }
 
 /// A problem document as RFC 8555 has it, without what is absent.
-fn document(problem: &Problem) -> Value {
+pub(crate) fn document(problem: &Problem) -> Value {
     let mut members = shallow_document(problem);
     if !problem.subproblems.is_empty() {
         let subproblems: Vec<Value> =

@@ -13,6 +13,15 @@ pub(crate) fn due(not_before: Timestamp, not_after: Timestamp, dice: &mut fastra
     Timestamp::from_second(not_before.as_second() + after - earlier).unwrap_or(not_before)
 }
 
+/// Why it is that moment.
+pub(crate) fn why(not_before: Timestamp, not_after: Timestamp) -> &'static str {
+    if not_after.as_second() - not_before.as_second() < SHORT_SECONDS {
+        "after half of its lifetime, less up to 3 % at random"
+    } else {
+        "after 2/3 of its lifetime, less up to 3 % at random"
+    }
+}
+
 /// When a certificate may be tried again that has failed so often in a row before.
 pub(crate) fn next_try(failures_before: u32, retry_after: Option<Duration>, now: Timestamp) -> Timestamp {
     let index = usize::try_from(failures_before).unwrap_or(usize::MAX);

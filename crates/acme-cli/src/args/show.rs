@@ -4,6 +4,9 @@
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// The certificate, as `list` names it
-    #[arg(value_name = "CERT", env = "ACME_CERT", hide_env = true)]
-    pub(crate) certificate: String,
+    #[arg(value_name = "CERT", env = "ACME_CERT", hide_env = true, required_unless_present = "cert_name")]
+    pub(crate) certificate: Option<String>,
+    /// Another way to name the certificate, as certbot has it
+    #[arg(long, hide = true, value_name = "CERT", conflicts_with = "certificate")]
+    pub(crate) cert_name: Option<String>,
 }

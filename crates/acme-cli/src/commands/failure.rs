@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use acme_store::CertificateName;
+
 use crate::advice::Advice;
 use crate::exit::Status;
 use crate::invocation::{Invocation, quoted};
@@ -18,6 +20,12 @@ pub(crate) enum CommandError {
     AccountUnknown { ca: String },
     #[error("{} exists", path.display())]
     Exists { path: PathBuf },
+    #[error("{} has no certificate that can be read", path.display())]
+    CertificateFile {
+        path: PathBuf,
+        #[source]
+        source: acme_keys::Error,
+    },
     #[error("{} has no private key that can be used", path.display())]
     KeyFile {
         path: PathBuf,
@@ -30,8 +38,16 @@ pub(crate) enum CommandError {
         #[source]
         source: JwkError,
     },
+    #[error("the key in {} is not the certificate's", path.display())]
+    KeyMismatch { path: PathBuf },
+    #[error("{name} was never obtained, and there is nothing to revoke")]
+    NeverObtained { name: CertificateName },
+    #[error("no certificate is named")]
+    NoCertificate,
     #[error("there is no account here{}", at(ca.as_deref(), label.as_deref()))]
     NoAccount { ca: Option<String>, label: Option<String> },
+    #[error("there is nothing to revoke with: no account{}, and no key", at(Some(ca), Some(label)))]
+    NothingToRevokeWith { ca: String, label: String },
     #[error("there are {} accounts here, and none of them is named", choices.len())]
     SeveralAccounts { choices: Vec<String> },
     #[error("a private key is not printed to a terminal, where it stays in the scrollback")]
@@ -80,6 +96,17 @@ impl CommandError {
                 Advice::text("check the key, and which CA it is for; to make an account with a new key:"),
                 Advice::paste(format!("acmectl account register --ca {}", quoted(ca))),
             ],
+            Self::CertificateFile { .. } => {
+                vec![Advice::text("give the certificate as PEM, such as cert.pem or fullchain.pem")]
+            }
+            Self::KeyMismatch { .. } => {
+                vec![Advice::text("give the key of that certificate, such as privkey.pem beside it")]
+            }
+            Self::NeverObtained { name } => vec![
+                Advice::text("to forget it:"),
+                Advice::paste(format!("acmectl delete {}", quoted(name.as_str()))),
+            ],
+            Self::NoCertificate => vec![Advice::text("acmectl list has the names")],
             Self::Exists { .. } => vec![Advice::text("name a file that does not exist yet")],
             Self::KeyFile { .. } | Self::Jwk { .. } => {
                 vec![Advice::text("give a private key as PEM (PKCS#8, SEC1 or PKCS#1) that is not encrypted")]
@@ -94,6 +121,12 @@ impl CommandError {
                     Advice::paste(format!("acmectl account import FILE{ca}{label}")),
                 ]
             }
+            Self::NothingToRevokeWith { ca, .. } => vec![
+                Advice::text("revoke it with its own key:"),
+                Advice::paste(invocation.with("--key-file privkey.pem")),
+                Advice::text("take over the account that obtained it:"),
+                Advice::paste(format!("acmectl account import FILE --ca {}", quoted(ca))),
+            ],
             Self::SeveralAccounts { choices } => {
                 let lines = choices.iter().map(|choice| Advice::paste(invocation.with(choice)));
                 std::iter::once(Advice::text("say which:")).chain(lines).collect()
@@ -119,10 +152,15 @@ impl CommandError {
             Self::TestCa(acme_testca::Error::Crypto(_)) => Status::Failed,
             Self::Units(error) => error.status(),
             Self::AccountTaken { .. }
+            | Self::CertificateFile { .. }
             | Self::Exists { .. }
             | Self::Jwk { .. }
             | Self::KeyFile { .. }
+            | Self::KeyMismatch { .. }
+            | Self::NeverObtained { .. }
             | Self::NoAccount { .. }
+            | Self::NoCertificate
+            | Self::NothingToRevokeWith { .. }
             | Self::Program { .. }
             | Self::SeveralAccounts { .. }
             | Self::Terminal

@@ -1,65 +1,225 @@
 //! `revoke`: tell the CA that a certificate is not to be trusted any more.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use acme_lib::RevocationReason;
+use acme_keys::{CertificateInfo, CertificateKey};
+use acme_lib::persist::MemoryPersist;
+use acme_lib::{Directory, DirectoryUrl, RevocationReason};
+use acme_proto::{ProblemKind, SecretText};
 use acme_store::{AfterRevocation, CaSettings, CertificateRecord, Revocation, Store};
 use serde_json::json;
 
-use super::show;
+use super::{CommandError, show};
 use crate::account;
 use crate::args::{Reason, RevokeArgs};
 use crate::ca;
-use crate::context::Context;
+use crate::context::{Context, ReachedCa};
 use crate::error::Error;
 use crate::exit::Status;
-use crate::settings::Registration;
+use crate::invocation::quoted;
+use crate::settings::{self, Registration};
 
 pub(crate) fn run(context: &Context, args: RevokeArgs) -> Result<Status, Error> {
-    let store = context.existing_store()?;
-    match (&args.certificate, &args.cert) {
-        (_, Some(file)) => file_revoked(context, &store, file, &args),
-        (Some(name), None) => kept_revoked(context, &store, name, &args),
-        // clap asks for one of the two.
-        (None, None) => Ok(Status::Usage),
+    match &args.cert {
+        Some(file) => file_revoked(context, file, &args),
+        None => kept_revoked(context, args),
     }
 }
 
 /// Revokes a certificate that is kept here, and notes what comes after.
-fn kept_revoked(context: &Context, store: &Store, name: &str, args: &RevokeArgs) -> Result<Status, Error> {
-    let record = show::find(store, name)?;
+fn kept_revoked(context: &Context, args: RevokeArgs) -> Result<Status, Error> {
+    let store = context.existing_store()?;
+    let record = show::find(&store, args.certificate.or(args.cert_name))?;
     let _lock = store.lock_certificate(&record.name)?;
-    let Some(publication) = store.publication(&record.name)? else {
-        context
-            .output
-            .error(format_args!("{}: there is nothing to revoke: it was never obtained", record.name));
-        return Ok(Status::Usage);
-    };
+    let publication = store.publication(&record.name)?;
+    let never_obtained = || CommandError::NeverObtained { name: record.name.clone() };
+    let publication = publication.ok_or_else(never_obtained)?;
     let settings = &record.settings;
-    revoke(context, store, &settings.ca, &settings.account, &publication.certificate_pem, args.reason)?;
-    let then = if args.no_replace { AfterRevocation::Retire } else { AfterRevocation::Replace };
-    let revocation = Revocation::new(context.now(), then).with_reason(code(args.reason));
-    store.mark_revoked(&record.name, &revocation)?;
-    context.output.result(format_args!("{}: revoked", record.name));
-    context.output.event(
-        "certificate",
-        json!({"certificate": record.name, "outcome": "revoked", "replaced": !args.no_replace}),
-    );
-    if args.reason == Reason::KeyCompromise {
-        keep_key_no_longer(context, store, &record)?;
+    Revocable {
+        context,
+        store: Some(&store),
+        ca: &settings.ca,
+        label: &settings.account,
+        certificate_pem: &publication.certificate_pem,
+        private_key_pem: publication.private_key_pem.as_ref(),
+        reason: args.reason,
     }
-    match then {
-        AfterRevocation::Replace => {
-            context.output.progress("the files stay in place until the next acmectl renew replaces them:");
-            context.output.progress(format_args!("      acmectl renew {}", record.name));
+    .revoke()?;
+    let then = if args.no_replace { AfterRevocation::Retire } else { AfterRevocation::Replace };
+    note(context, &store, &record, args.reason, then)?;
+    Ok(Status::Done)
+}
+
+/// Revokes a certificate that is only a file; it may be one that is kept here all the same.
+fn file_revoked(context: &Context, file: &Path, args: &RevokeArgs) -> Result<Status, Error> {
+    let unreadable = |source| CommandError::CertificateFile { path: file.to_path_buf(), source };
+    let pem = read(file)?;
+    let info = CertificateInfo::from_pem(pem.expose()).map_err(unreadable)?;
+    let key = args.key_file.as_deref().map(|path| read_key(path, &info)).transpose()?;
+    let store = match context.existing_store() {
+        Err(Error::Store(error)) if matches!(*error, acme_store::Error::Missing { .. }) => None,
+        store => Some(store?),
+    };
+    let kept = store.as_ref().map(|store| kept(store, &info)).transpose()?.flatten();
+    let _lock = match (&store, &kept) {
+        (Some(store), Some(record)) => Some(store.lock_certificate(&record.name)?),
+        (_, _) => None,
+    };
+    let remembered = kept.as_ref().map(|record| &record.settings);
+    let mut ca = match (&args.ca, remembered) {
+        (Some(ca), _) => ca::parse(ca)?,
+        (None, Some(settings)) => settings.ca.clone(),
+        (None, None) => ca::parse(ca::DEFAULT)?,
+    };
+    if let Some(root) = &args.ca_root {
+        ca.root_pem = Some(ca::read_root(&settings::absolute(root)?)?);
+        ca.root_file = None;
+    }
+    let label = args.account.as_ref().or_else(|| remembered.map(|settings| &settings.account));
+    Revocable {
+        context,
+        store: store.as_ref().filter(|_| key.is_none()),
+        ca: &ca,
+        label: label.map(String::as_str).unwrap_or_default(),
+        certificate_pem: pem.expose(),
+        private_key_pem: key.as_ref(),
+        reason: args.reason,
+    }
+    .revoke()?;
+    context.output.result(format_args!("{}: revoked ({})", file.display(), word(args.reason)));
+    match (&store, &kept) {
+        (Some(store), Some(record)) => {
+            note(context, store, record, args.reason, AfterRevocation::Replace)?;
         }
-        AfterRevocation::Retire => {
-            context.output.progress("its files stay, and it is not renewed any more; to remove them:");
-            context.output.progress(format_args!("      acmectl delete {}", record.name));
-        }
+        (_, _) => context.output.event(
+            "certificate",
+            json!({"file": file, "serial": info.serial_hex(), "outcome": "revoked", "reason": word(args.reason)}),
+        ),
     }
     Ok(Status::Done)
+}
+
+/// The certificate that is kept here, if this is its newest generation.
+fn kept(store: &Store, info: &CertificateInfo) -> Result<Option<CertificateRecord>, Error> {
+    for record in store.certificates()?.records {
+        let is_same_serial =
+            record.current.as_ref().is_some_and(|current| current.serial == info.serial_hex());
+        if is_same_serial
+            && let Some(publication) = store.publication(&record.name)?
+            && CertificateInfo::from_pem(publication.certificate_pem)? == *info
+        {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+fn read(path: &Path) -> Result<SecretText, Error> {
+    let failed = |source| Error::File { path: path.to_path_buf(), source };
+    fs::read_to_string(path).map(SecretText::new).map_err(failed)
+}
+
+fn read_key(path: &Path, info: &CertificateInfo) -> Result<SecretText, Error> {
+    let pem = read(path)?;
+    let key = CertificateKey::from_pem(pem.expose())
+        .map_err(|source| CommandError::KeyFile { path: path.to_path_buf(), source })?;
+    if !info.matches(&key) {
+        return Err(CommandError::KeyMismatch { path: path.to_path_buf() }.into());
+    }
+    Ok(pem)
+}
+
+/// A certificate, and what it can be revoked with.
+struct Revocable<'a> {
+    context: &'a Context,
+    /// Where accounts are, if one may be used.
+    store: Option<&'a Store>,
+    ca: &'a CaSettings,
+    label: &'a str,
+    certificate_pem: &'a str,
+    private_key_pem: Option<&'a SecretText>,
+    reason: Reason,
+}
+
+impl Revocable<'_> {
+    /// Revokes with the account; where there is none, or it is not the right one, with the key.
+    fn revoke(&self) -> Result<(), Error> {
+        self.context.output.progress(format_args!("asking {}", ca::title(self.ca)));
+        let ca = self.context.reach(self.ca)?;
+        match (self.by_account(&ca).transpose(), self.private_key_pem) {
+            (Some(Err(error)), Some(key)) if is_for_another(&error) => self.by_key(&ca, key),
+            (Some(result), _) => result,
+            (None, Some(key)) => self.by_key(&ca, key),
+            (None, None) => {
+                let ca = self.ca.name.clone().unwrap_or(ca.key);
+                Err(CommandError::NothingToRevokeWith { ca, label: self.label.to_owned() }.into())
+            }
+        }
+    }
+
+    /// Tells whether there is an account.
+    fn by_account(&self, ca: &ReachedCa) -> Result<Option<()>, Error> {
+        let Some(store) = self.store else { return Ok(None) };
+        if store.account(&ca.key, self.label)?.is_none() {
+            return Ok(None);
+        }
+        let account = account::open(self.context, store, ca, self.label, &Registration::default())?;
+        account.revoke_pem(self.certificate_pem, code(self.reason))?;
+        Ok(Some(()))
+    }
+
+    fn by_key(&self, ca: &ReachedCa, key: &SecretText) -> Result<(), Error> {
+        let mut directory = Directory::builder(DirectoryUrl::Other(&ca.directory_url));
+        if let Some(pem) = &ca.root_pem {
+            directory = directory.root_pem(pem.clone());
+        }
+        let directory = directory.persist(MemoryPersist::new()).connect()?;
+        directory.revoke_with_key(self.certificate_pem, key.expose(), code(self.reason))?;
+        Ok(())
+    }
+}
+
+/// Tells whether the CA wants another account, or the certificate's key.
+fn is_for_another(error: &Error) -> bool {
+    let kinds = [ProblemKind::AccountDoesNotExist, ProblemKind::Unauthorized];
+    error.refusal().is_some_and(|refusal| kinds.contains(&refusal.problem.kind))
+}
+
+/// Notes a revocation, and says what comes after it.
+fn note(
+    context: &Context,
+    store: &Store,
+    record: &CertificateRecord,
+    reason: Reason,
+    then: AfterRevocation,
+) -> Result<(), Error> {
+    let (output, name) = (&context.output, quoted(record.name.as_str()));
+    let revocation = Revocation::new(context.now(), then).with_reason(code(reason) as u32);
+    store.mark_revoked(&record.name, &revocation)?;
+    let is_replaced = then == AfterRevocation::Replace;
+    output.result(format_args!("{}: revoked ({})", record.name, word(reason)));
+    output.event(
+        "certificate",
+        json!({
+            "certificate": record.name,
+            "outcome": "revoked",
+            "reason": word(reason),
+            "serial": record.current.as_ref().map(|current| &current.serial),
+            "replaced": is_replaced,
+        }),
+    );
+    if reason == Reason::KeyCompromise && is_replaced {
+        keep_key_no_longer(context, store, record)?;
+    }
+    if is_replaced {
+        output.progress("the files stay in place until the next acmectl renew replaces them:");
+        output.progress(format_args!("      acmectl renew {name}"));
+    } else {
+        output.progress("its files stay, and it is not renewed any more; to remove them:");
+        output.progress(format_args!("      acmectl delete {name}"));
+    }
+    Ok(())
 }
 
 /// A key that somebody else knows is not used again.
@@ -79,47 +239,18 @@ fn keep_key_no_longer(context: &Context, store: &Store, record: &CertificateReco
     Ok(())
 }
 
-/// Revokes a certificate that is only a file.
-fn file_revoked(context: &Context, store: &Store, file: &Path, args: &RevokeArgs) -> Result<Status, Error> {
-    let failed = |source| Error::File { path: PathBuf::from(file), source };
-    let pem = fs::read_to_string(file).map_err(failed)?;
-    acme_keys::CertificateInfo::from_pem(&pem).map_err(|source| failed(std::io::Error::other(source)))?;
-    let mut ca = ca::parse(args.ca.as_deref().unwrap_or(ca::DEFAULT))?;
-    if let Some(root) = &args.ca_root {
-        ca.root_pem = Some(ca::read_root(root)?);
-    }
-    revoke(context, store, &ca, args.account.as_deref().unwrap_or_default(), &pem, args.reason)?;
-    context.output.result(format_args!("{}: revoked", file.display()));
-    context.output.event("certificate", json!({"file": file, "outcome": "revoked"}));
-    Ok(Status::Done)
+/// The name of a reason, as the command line has it.
+fn word(reason: Reason) -> String {
+    clap::ValueEnum::to_possible_value(&reason).map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-fn revoke(
-    context: &Context,
-    store: &Store,
-    ca: &CaSettings,
-    label: &str,
-    pem: &str,
-    reason: Reason,
-) -> Result<(), Error> {
-    let ca = context.reach(ca)?;
-    if store.account(&ca.key, label)?.is_none() {
-        let (directory_url, label) = (ca.key.clone(), label.to_owned());
-        return Err(acme_store::Error::NoSuchAccount { directory_url, label }.into());
-    }
-    let account = account::open(context, store, &ca, label, &Registration::default())?;
-    Ok(account.revoke_pem(pem, word(reason))?)
-}
-
-fn word(reason: Reason) -> RevocationReason {
+fn code(reason: Reason) -> RevocationReason {
     match reason {
         Reason::Unspecified => RevocationReason::Unspecified,
         Reason::KeyCompromise => RevocationReason::KeyCompromise,
+        Reason::AffiliationChanged => RevocationReason::AffiliationChanged,
         Reason::Superseded => RevocationReason::Superseded,
         Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
+        Reason::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
     }
-}
-
-fn code(reason: Reason) -> u32 {
-    word(reason) as u32
 }

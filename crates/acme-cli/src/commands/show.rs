@@ -1,256 +1,224 @@
 //! `show`: everything there is to say of one certificate.
 
+mod attempts;
+mod recipe;
+
+use acme_proto::Identifier;
 use acme_store::{
-    Attempt, CertificateName, CertificateRecord, ChallengeMethod, Hook, Outcome, Settings, Store, Timestamp,
+    Account, Attempt, CertificateName, CertificateRecord, ChallengeMethod, Hook, PendingHook,
+    PublishedGeneration, Store, Timestamp,
 };
 use serde_json::{Value, json};
 
-use super::list;
+use super::CommandError;
+use super::list::Row;
+use super::sheet::Sheet;
 use crate::args::ShowArgs;
-use crate::ca;
+use crate::ca::{self, Kind};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
-use crate::invocation::quoted;
 use crate::moment;
-use crate::settings::SettingError;
+use crate::schedule;
+use crate::settings::{self, SettingError};
 use crate::standing::{self, Standing};
 use crate::timer::{self, Renewer};
 
-pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Status, Error> {
+pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Status, Error> {
     let store = context.existing_store()?;
-    let record = find(&store, &args.certificate)?;
+    let record = find(&store, args.certificate.or(args.cert_name))?;
     let attempts = store.attempts(&record.name)?;
+    let account = store.account(&record.settings.ca.directory_url, &record.settings.account)?;
     let now = context.now();
-    context.output.event("certificate", members(context, &store, &record, &attempts, now));
-    let show = Show { context, store: &store, record: &record, now };
-    show.certificate();
-    show.settings();
-    show.hooks();
-    show.attempts(&attempts);
-    show.next();
+    let standing = Standing::of(&store, &record, now);
+    let failing_since = standing::failing_since(&attempts);
+    let row = Row { record, standing, failing_since, now };
+    let show = Show { context, store: &store, row: &row, account: account.as_ref(), attempts: &attempts };
+    context.output.event("certificate", show.members()?);
+    show.sheet()?.print(&context.output);
     Ok(Status::Done)
 }
 
 /// The certificate with a name that somebody gave.
-pub(crate) fn find(store: &Store, name: &str) -> Result<CertificateRecord, Error> {
-    let name = CertificateName::new(name).map_err(SettingError::from)?;
+pub(super) fn find(store: &Store, name: Option<String>) -> Result<CertificateRecord, Error> {
+    let name = CertificateName::new(name.ok_or(CommandError::NoCertificate)?).map_err(SettingError::from)?;
     Ok(store.certificate(&name)?.ok_or(acme_store::Error::NoSuchCertificate { name })?)
 }
 
 struct Show<'a> {
     context: &'a Context,
     store: &'a Store,
-    record: &'a CertificateRecord,
-    now: Timestamp,
+    row: &'a Row,
+    account: Option<&'a Account>,
+    /// The newest first.
+    attempts: &'a [Attempt],
 }
 
 impl Show<'_> {
-    fn certificate(&self) {
-        let record = self.record;
-        self.line("certificate", record.name.as_str());
-        self.line("state", Standing::of(record, self.now).words());
-        self.line("names", &joined(&record.settings.names));
-        let Some(current) = &record.current else {
-            self.line("asked for", &self.moment(record.created));
-            return;
-        };
-        if current.names != record.settings.names {
-            self.line("certified", &joined(&current.names));
+    fn sheet(&self) -> Result<Sheet, Error> {
+        let mut sheet = Sheet::default();
+        let record = &self.row.record;
+        sheet.add("certificate", record.name.as_str());
+        sheet.add("state", self.row.standing.words(self.row.failing_since));
+        sheet.add_all("names", words(&record.settings.names));
+        match &record.current {
+            Some(current) => self.add_certificate(&mut sheet, current),
+            None => sheet.add("asked for", self.moment(record.created)),
         }
-        self.line("valid from", &self.moment(current.not_before));
-        self.line("valid until", &self.moment(current.not_after));
-        self.line("serial", &current.serial);
-        self.line("issuer", &current.issuer);
+        self.add_settings(&mut sheet)?;
+        self.add_hooks(&mut sheet);
+        attempts::add(&mut sheet, self.attempts, self.row.now);
+        self.add_next(&mut sheet);
+        Ok(sheet)
+    }
+
+    fn add_certificate(&self, sheet: &mut Sheet, current: &PublishedGeneration) {
+        let record = &self.row.record;
+        if current.names.iter().any(|name| !record.settings.names.contains(name))
+            || current.names.len() != record.settings.names.len()
+        {
+            sheet.add_all("certified", words(&current.names));
+        }
+        sheet.add("serial", current.serial.as_str());
+        sheet.add("issuer", current.issuer.as_str());
+        sheet.add("valid from", self.moment(current.not_before));
+        sheet.add("valid until", self.moment(current.not_after));
         if let Some(revocation) = &record.revocation {
-            self.line("revoked", &self.moment(revocation.at));
+            let reason = revocation.reason.and_then(reason).map(|word| format!(": {word}"));
+            sheet.add("revoked", self.moment(revocation.at) + &reason.unwrap_or_default());
+        }
+        if self.row.standing != Standing::Retired
+            && let Some(due) = record.due
+        {
+            sheet.add("renewal due", self.moment(due));
+            sheet.go_on(match record.revocation {
+                Some(_) => "at once, since it was revoked",
+                None => schedule::why(current.not_before, current.not_after),
+            });
         }
         let directory = self.store.current_directory(&record.name);
-        for file in ["fullchain.pem", "privkey.pem", "cert.pem", "chain.pem", "combined.pem"] {
-            let path = directory.join(file);
-            // With a request of one's own there is no key here.
-            if path.exists() {
-                self.line("file", &path.display().to_string());
-            }
-        }
+        // With a request of one's own there is no key here.
+        let files = FILES.map(|file| directory.join(file));
+        let there = files.iter().filter(|path| path.exists());
+        sheet.add_all("files", there.map(|path| path.display().to_string()));
     }
 
-    fn settings(&self) {
-        let settings = &self.record.settings;
-        self.line("ca", &ca::title(&settings.ca));
+    fn add_settings(&self, sheet: &mut Sheet) -> Result<(), Error> {
+        let settings = &self.row.record.settings;
+        let title = ca::title(&settings.ca);
+        sheet.add(
+            "CA",
+            match &settings.ca.name {
+                Some(name) => format!("{title} ({name})"),
+                None => title,
+            },
+        );
         if let Some(root) = &settings.ca.root_file {
-            self.line("ca root", &root.display().to_string());
+            sheet.go_on(format!("trusted through {}", root.display()));
         }
-        if !settings.account.is_empty() {
-            self.line("account", &settings.account);
+        let url = self.account.and_then(|account| account.url.clone());
+        let label = Some(&settings.account).filter(|label| !label.is_empty());
+        sheet.add("account", url.unwrap_or_else(|| "none yet".to_owned()));
+        if let Some(label) = label {
+            sheet.go_on(format!("labelled {label}"));
         }
-        self.line("challenge", &challenge(&settings.challenge));
-        for (name, method) in &settings.challenges {
-            self.line("challenge", &format!("{} for {name}", challenge(method)));
+        let is_dev = ca::kind(&settings.ca) == Kind::Dev;
+        sheet.add("challenge", method(&settings.challenge, is_dev));
+        for (name, other) in &settings.challenges {
+            sheet.go_on(format!("for {name}: {}", method(other, is_dev)));
         }
-        self.line("key type", settings.key_type.as_deref().unwrap_or(DEFAULT_KEY_TYPE));
+        sheet.add("key", self.key()?);
+        Ok(())
     }
 
-    fn hooks(&self) {
-        let settings = &self.record.settings;
+    fn key(&self) -> Result<String, Error> {
+        let settings = &self.row.record.settings;
+        if let Some(csr) = &settings.csr {
+            return Ok(format!("that of the request {}", csr.display()));
+        }
+        let key_type = settings::key_type(settings)?;
+        let how = if settings.reuse_key { "kept at each renewal" } else { "a new one at each renewal" };
+        Ok(format!("{key_type}, {how}"))
+    }
+
+    fn add_hooks(&self, sheet: &mut Sheet) {
+        let record = &self.row.record;
         let hooks = [
-            ("deploy hook", &settings.deploy_hook, Hook::Deploy),
-            ("reload", &settings.reload, Hook::Reload),
+            ("deploy hook", &record.settings.deploy_hook, Hook::Deploy),
+            ("reload", &record.settings.reload, Hook::Reload),
         ];
         for (label, command, hook) in hooks {
             let Some(command) = command else { continue };
-            self.line(label, command);
-            if let Some(pending) = self.record.pending_hooks.iter().find(|pending| pending.hook == hook) {
-                let error = pending.last_error.as_deref().unwrap_or("it has not run yet");
-                self.line("", &format!("owed; failed {} times: {error}", pending.failures));
+            sheet.add(label, command.as_str());
+            if let Some(pending) = record.pending_hooks.iter().find(|pending| pending.hook == hook) {
+                sheet.go_on(match &pending.last_error {
+                    Some(error) => format!("it failed, {}: {error}", times(pending.failures)),
+                    None => "it has yet to run".to_owned(),
+                });
             }
         }
     }
 
-    fn attempts(&self, attempts: &[Attempt]) {
-        for attempt in attempts.iter().take(SHOWN_ATTEMPTS) {
-            let at = self.moment(attempt.at);
-            match attempt.outcome {
-                Outcome::Succeeded => self.line("attempt", &format!("{at}: obtained")),
-                Outcome::Failed | Outcome::Temporary | _ => self.failure(attempt, &at),
-            }
-        }
-        if attempts.len() > SHOWN_ATTEMPTS {
-            self.line("", &format!("and {} earlier ones", attempts.len() - SHOWN_ATTEMPTS));
-        }
-    }
-
-    fn failure(&self, attempt: &Attempt, at: &str) {
-        let how =
-            if attempt.outcome == Outcome::Temporary { "failed, perhaps only for now" } else { "failed" };
-        self.line("attempt", &format!("{at}: {how} ({})", attempt.step));
-        for error in &attempt.errors {
-            self.line("", error);
-        }
-        for problem in attempt.problem.iter().chain(&attempt.other_problems) {
-            self.line("", &problem.to_string());
-        }
-        for help in &attempt.help {
-            self.line("", &format!("help: {help}"));
-        }
-    }
-
-    fn next(&self) {
-        self.line("next", &standing::next(self.record, self.now));
-        let renewer = match Renewer::find() {
+    fn add_next(&self, sheet: &mut Sheet) {
+        sheet.add("next", standing::next(self.store, &self.row.record, self.row.now));
+        sheet.go_on(match Renewer::find() {
             Some(Renewer::Timer) => format!("{} runs acmectl renew", timer::UNIT),
             Some(Renewer::Cron(path)) => format!("{} runs acmectl renew", path.display()),
             Some(Renewer::TimerDisabled) => {
                 format!("{} is not enabled: nothing runs acmectl renew", timer::UNIT)
             }
             None => "nothing here runs acmectl renew".to_owned(),
-        };
-        self.line("", &renewer);
-        self.line("same again", &line(self.context, self.record));
+        });
+        sheet.add("same again", self.recipe());
     }
 
-    fn line(&self, label: &str, text: &str) {
-        let label = if label.is_empty() { String::new() } else { format!("{label}:") };
-        self.context.output.result(format_args!("{label:<LABEL_WIDTH$} {text}"));
+    /// What programs get to see: what the list has, and the rest.
+    fn members(&self) -> Result<Value, Error> {
+        let record = &self.row.record;
+        let settings = &record.settings;
+        let mut members = self.row.members(self.store);
+        let rest = json!({
+            "issuer": record.current.as_ref().map(|current| &current.issuer),
+            "certified_names": record.current.as_ref().map(|current| words(&current.names)),
+            "generation": record.current.as_ref().map(|current| current.generation),
+            "created": moment::for_programs(record.created),
+            "directory_url": settings.ca.directory_url,
+            "ca_root": settings.ca.root_file,
+            "account": self.account.and_then(|account| account.url.as_ref()),
+            "account_label": settings.account,
+            "challenge": settings.challenge,
+            "challenges": settings.challenges,
+            "key_type": settings::key_type(settings)?.as_str(),
+            "reuse_key": settings.reuse_key,
+            "csr": settings.csr,
+            "deploy_hook": settings.deploy_hook,
+            "reload": settings.reload,
+            "pending_hooks": record.pending_hooks.iter().map(hook_members).collect::<Vec<_>>(),
+            "revocation_reason": record.revocation.and_then(|revocation| revocation.reason).and_then(reason),
+            "attempts": self.attempts.iter().map(attempts::members).collect::<Vec<_>>(),
+            "next": standing::next(self.store, record, self.row.now),
+            "line": self.recipe(),
+        });
+        if let (Value::Object(members), Value::Object(rest)) = (&mut members, rest) {
+            members.extend(rest);
+        }
+        Ok(members)
+    }
+
+    fn recipe(&self) -> String {
+        recipe::line(&self.context.settings, &self.row.record, self.account)
     }
 
     fn moment(&self, at: Timestamp) -> String {
-        moment::for_people(at, self.now)
+        moment::for_people(at, self.row.now)
     }
 }
 
-/// What programs get to see: what the list has, and the rest.
-fn members(
-    context: &Context,
-    store: &Store,
-    record: &CertificateRecord,
-    attempts: &[Attempt],
-    now: Timestamp,
-) -> Value {
-    let mut members = list::members(record, now);
-    let settings = &record.settings;
-    members["issuer"] = json!(record.current.as_ref().map(|current| &current.issuer));
-    members["directory"] = json!(store.current_directory(&record.name));
-    members["account"] = json!(settings.account);
-    members["challenge"] = json!(settings.challenge);
-    members["challenges"] = json!(settings.challenges);
-    members["key_type"] = json!(settings.key_type.as_deref().unwrap_or(DEFAULT_KEY_TYPE));
-    members["deploy_hook"] = json!(settings.deploy_hook);
-    members["reload"] = json!(settings.reload);
-    members["attempts"] = attempts.iter().map(attempt_members).collect();
-    members["next"] = json!(standing::next(record, now));
-    members["line"] = json!(line(context, record));
-    members
-}
-
-fn attempt_members(attempt: &Attempt) -> Value {
-    json!({
-        "at": moment::for_programs(attempt.at),
-        "step": attempt.step,
-        "outcome": attempt.outcome,
-        "errors": attempt.errors,
-        "problem": attempt.problem,
-        "help": attempt.help,
-        "next_allowed_at": attempt.next_allowed_at.map(moment::for_programs),
-    })
-}
-
-/// The line that would make the same certificate.
-fn line(context: &Context, record: &CertificateRecord) -> String {
-    let settings = &record.settings;
-    let mut words: Vec<String> = vec!["acmectl".into(), "issue".into()];
-    words.extend(settings.names.iter().map(ToString::to_string));
-    let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
-    add("--ca", settings.ca.name.as_deref().unwrap_or(&settings.ca.directory_url));
-    if let Some(root) = &settings.ca.root_file {
-        add("--ca-root", &root.display().to_string());
-    }
-    if !settings.account.is_empty() {
-        add("--account", &settings.account);
-    }
-    for (option, value) in challenge_options(&settings.challenge) {
-        add(option, &value);
-    }
-    for (option, value) in optional(settings) {
-        add(option, value);
-    }
-    if let Some(csr) = &settings.csr {
-        add("--csr", &csr.display().to_string());
-    }
-    let usual = settings.names.first().and_then(|name| CertificateName::from_identifier(name).ok());
-    if usual.as_ref() != Some(&record.name) {
-        add("--name", record.name.as_str());
-    }
-    if context.settings.dir_is_given {
-        add("--dir", &context.settings.dir.display().to_string());
-    }
-    if settings.reuse_key {
-        words.push("--reuse-key".into());
-    }
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
-fn optional(settings: &Settings) -> impl Iterator<Item = (&'static str, &String)> {
-    let options = [
-        ("--key-type", &settings.key_type),
-        ("--deploy-hook", &settings.deploy_hook),
-        ("--reload", &settings.reload),
-    ];
-    options.into_iter().filter_map(|(option, value)| Some((option, value.as_ref()?)))
-}
-
-fn challenge_options(method: &ChallengeMethod) -> Vec<(&'static str, String)> {
+fn method(method: &ChallengeMethod, is_dev: bool) -> String {
     match method {
-        ChallengeMethod::Http { listen } => {
-            listen.iter().map(|address| ("--http-listen", address.to_string())).collect()
+        ChallengeMethod::Http { listen } if listen.is_empty() && is_dev => {
+            "http-01, answered on a free port of this machine".to_owned()
         }
-        ChallengeMethod::Webroot { dir } => vec![("--webroot", dir.display().to_string())],
-        ChallengeMethod::TlsAlpn { .. } | _ => Vec::new(),
-    }
-}
-
-fn challenge(method: &ChallengeMethod) -> String {
-    match method {
         ChallengeMethod::Http { listen } if listen.is_empty() => "http-01, answered on port 80".to_owned(),
         ChallengeMethod::Http { listen } => {
             let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
@@ -261,10 +229,31 @@ fn challenge(method: &ChallengeMethod) -> String {
     }
 }
 
-fn joined(names: &[acme_proto::Identifier]) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+fn hook_members(pending: &PendingHook) -> Value {
+    let hook = if pending.hook == Hook::Deploy { "deploy_hook" } else { "reload" };
+    json!({"hook": hook, "failures": pending.failures, "last_error": pending.last_error})
 }
 
-const DEFAULT_KEY_TYPE: &str = "ecdsa-p256";
-const LABEL_WIDTH: usize = 12;
-const SHOWN_ATTEMPTS: usize = 5;
+/// The word of RFC 5280, section 5.3.1, for a reason code.
+fn reason(code: u32) -> Option<&'static str> {
+    REASONS.iter().find(|(known, _)| *known == code).map(|(_, word)| *word)
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+fn words(names: &[Identifier]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+const FILES: [&str; 5] = ["fullchain.pem", "privkey.pem", "cert.pem", "chain.pem", "combined.pem"];
+
+const REASONS: [(u32, &str); 6] = [
+    (0, "unspecified"),
+    (1, "key-compromise"),
+    (3, "affiliation-changed"),
+    (4, "superseded"),
+    (5, "cessation-of-operation"),
+    (9, "privilege-withdrawn"),
+];

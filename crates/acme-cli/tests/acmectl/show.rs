@@ -49,8 +49,8 @@ fn the_list_has_a_line_for_each_certificate() {
 exit 0
 --- stdout
 CERTIFICATE  STATE  EXPIRES [..] RENEWS [..] CA   NAMES
-a.test       ok     [DAY][DAY]dev  a.test b.test c.test +2
-f.test       ok     [DAY][DAY]dev  f.test
+a.test       ok     [DAY]in [..] days  dev  a.test b.test c.test +2
+f.test       ok     [DAY]in [..] days  dev  f.test
 
 "#]]
     );
@@ -68,8 +68,8 @@ nothing fails
         str![[r#"
 exit 0
 --- stdout
-{"v":1,"type":"certificate","ca":"dev","certificate":"a.test","due":"[TIME]","failures":0,"hooks_pending":0,"names":["a.test","b.test","c.test","d.test","e.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","serial":"[SERIAL]"}
-{"v":1,"type":"certificate","ca":"dev","certificate":"f.test","due":"[TIME]","failures":0,"hooks_pending":0,"names":["f.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","serial":"[SERIAL]"}
+{"v":1,"type":"certificate","ca":"dev","certificate":"a.test","directory":"[WORLD]/state/certs/a.test/current","due":"[TIME]","failing_since":null,"failures":0,"hooks_pending":0,"name":"a.test","names":["a.test","b.test","c.test","d.test","e.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","revoked_at":null,"serial":"[SERIAL]"}
+{"v":1,"type":"certificate","ca":"dev","certificate":"f.test","directory":"[WORLD]/state/certs/f.test/current","due":"[TIME]","failing_since":null,"failures":0,"hooks_pending":0,"name":"f.test","names":["f.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","revoked_at":null,"serial":"[SERIAL]"}
 
 "#]]
     );
@@ -85,25 +85,29 @@ fn a_certificate_is_shown_with_the_line_that_makes_it_again() {
         str![[r#"
 exit 0
 --- stdout
-certificate: site
-state:       ok
-names:       www.example.test example.test
-valid from:  [MOMENT]
-valid until: [MOMENT]
-serial:      [..]
-issuer:      CN=acme-testca intermediate [..]
-file:        [WORLD]/state/certs/site/current/fullchain.pem
-file:        [WORLD]/state/certs/site/current/privkey.pem
-file:        [WORLD]/state/certs/site/current/cert.pem
-file:        [WORLD]/state/certs/site/current/chain.pem
-file:        [WORLD]/state/certs/site/current/combined.pem
-ca:          the test CA
-challenge:   http-01, answered on port 80
-key type:    ecdsa-p384
-attempt:     [MOMENT]: obtained
-next:        the first acmectl renew after [MOMENT] renews it
-             [..]
-same again:  acmectl issue www.example.test example.test --ca dev --key-type ecdsa-p384 --name site --dir [WORLD]/state
+certificate:  site
+state:        ok
+names:        www.example.test
+              example.test
+serial:       [..]
+issuer:       CN=acme-testca intermediate [..]
+valid from:   [MOMENT]
+valid until:  [MOMENT]
+renewal due:  [MOMENT]
+              after 2/3 of its lifetime, less up to 3 % at random
+files:        [WORLD]/state/certs/site/current/fullchain.pem
+              [WORLD]/state/certs/site/current/privkey.pem
+              [WORLD]/state/certs/site/current/cert.pem
+              [WORLD]/state/certs/site/current/chain.pem
+              [WORLD]/state/certs/site/current/combined.pem
+CA:           the test CA (dev)
+account:      https://127.0.0.1:[PORT]/account/[ID]
+challenge:    http-01, answered on a free port of this machine
+key:          ecdsa-p384, a new one at each renewal
+attempts:     [MOMENT]: obtained
+next:         the first acmectl renew after [MOMENT] renews it
+              [..] acmectl renew
+same again:   acmectl issue www.example.test example.test --ca dev --key-type ecdsa-p384 --name site --dir [WORLD]/state
 
 "#]]
     );
@@ -124,20 +128,23 @@ fn a_failing_certificate_says_what_the_ca_said_and_what_happens_next() {
         str![[r#"
 exit 0
 --- stdout
-certificate: bad.example.test
-state:       FAILING
-names:       bad.example.test
-asked for:   [MOMENT]
-ca:          https://127.0.0.1:[PORT]/directory
-ca root:     [WORLD]/root.pem
-challenge:   http-01, through files below [WORLD]/www
-key type:    ecdsa-p256
-attempt:     [MOMENT]: failed (order)
-             the CA refused newOrder
-             caa: CAA record for bad.example.test prevents issuance
-next:        the next acmectl renew after [MOMENT] tries again
-             [..]
-same again:  acmectl issue bad.example.test --ca https://127.0.0.1:[PORT]/directory --ca-root [WORLD]/root.pem --webroot [WORLD]/www --dir [WORLD]/state
+certificate:  bad.example.test
+state:        FAILING since [..]
+names:        bad.example.test
+asked for:    [MOMENT]
+CA:           https://127.0.0.1:[PORT]/directory
+              trusted through [WORLD]/root.pem
+account:      https://127.0.0.1:[PORT]/account/[ID]
+challenge:    http-01, through files below [WORLD]/www
+key:          ecdsa-p256, a new one at each renewal
+attempts:     [MOMENT]: failed at the step order
+                the CA refused newOrder
+                type: urn:ietf:params:acme:error:caa (HTTP 403)
+                detail: CAA record for bad.example.test prevents issuance
+                fault: on this side, not the CA's
+next:         acmectl renew tries again, not before [MOMENT]
+              [..] acmectl renew
+same again:   acmectl issue bad.example.test --ca https://127.0.0.1:[PORT]/directory --ca-root [WORLD]/root.pem --webroot [WORLD]/www --dir [WORLD]/state
 
 "#]]
     );
@@ -146,8 +153,101 @@ same again:  acmectl issue bad.example.test --ca https://127.0.0.1:[PORT]/direct
         str![[r#"
 exit 0
 --- stdout
-CERTIFICATE       STATE    EXPIRES  RENEWS [..]
-bad.example.test  FAILING  -        [DAY]https://127.0.0.1:[PORT]/directory  bad.example.test
+CERTIFICATE       STATE                     EXPIRES  RENEWS [..]
+bad.example.test  FAILING since [..]  -        in [..] seconds  127.0.0.1:[PORT]  bad.example.test
+
+"#]]
+    );
+}
+
+#[test]
+fn the_names_take_the_room_that_there_is() {
+    let world = World::new();
+    assert_eq!(
+        world.run("issue a.test b.test c.test d.test --ca dev --name www.example.test").code(),
+        Some(0)
+    );
+    for (columns, names) in [
+        ("200", "a.test b.test c.test +1"),
+        ("84", "a.test b.test +2"),
+        ("80", "a.test +3"),
+        ("72", "4"),
+        ("10", "4"),
+    ] {
+        let list = world.finish(world.command("list").env("COLUMNS", columns)).stdout();
+        let row = list.lines().last().unwrap();
+        assert!(row.ends_with(&format!("  dev  {names}")), "{columns}: {row}");
+    }
+}
+
+#[test]
+fn programs_see_all_of_it() {
+    let world = World::new();
+    let line = "issue www.example.test --ca dev --email admin@example.test --reload false";
+    assert_eq!(world.run(line).code(), Some(5));
+    assert_run!(
+        world.run("show --cert-name www.example.test --json"),
+        str![[r#"
+exit 0
+--- stdout
+{"v":1,"type":"certificate","account":"https://127.0.0.1:[PORT]/account/[ID]","account_label":"","attempts":[{"at":"[TIME]","errors":[],"fault":null,"help":[],"identifier":null,"next_allowed_at":null,"other_problems":[],"outcome":"succeeded","problem":null,"retry_after_seconds":null,"step":"publish"}],"ca":"dev","ca_root":null,"certificate":"www.example.test","certified_names":["www.example.test"],"challenge":{"method":"http"},"challenges":{},"created":"[TIME]","csr":null,"deploy_hook":null,"directory":"[WORLD]/state/certs/www.example.test/current","directory_url":"dev","due":"[TIME]","failing_since":null,"failures":0,"generation":1,"hooks_pending":1,"issuer":"[ISSUER]","key_type":"ecdsa-p256","line":"acmectl issue www.example.test --ca dev --email admin@example.test --reload false --dir [WORLD]/state","name":"www.example.test","names":["www.example.test"],"next":"the next acmectl renew runs the hook again","next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"hook_failed","pending_hooks":[{"failures":1,"hook":"reload","last_error":"'false' failed: exit status 1"}],"reload":"false","reuse_key":false,"revocation_reason":null,"revoked_at":null,"serial":"[SERIAL]"}
+
+"#]]
+    );
+}
+
+#[test]
+fn files_that_can_not_be_written_are_missing() {
+    let world = World::new();
+    assert_eq!(world.run("issue www.example.test --ca dev").code(), Some(0));
+    std::fs::remove_dir_all(world.path("state/certs")).unwrap();
+    world.write("state/certs", "in the way");
+    assert!(world.run("list --failing").stdout().contains("  FILES MISSING  "));
+    assert_run!(
+        world.run("list --failing --json"),
+        str![[r#"
+exit 0
+--- stdout
+{"v":1,"type":"certificate","ca":"dev","certificate":"www.example.test","directory":"[WORLD]/state/certs/www.example.test/current","due":"[TIME]","failing_since":null,"failures":0,"hooks_pending":0,"name":"www.example.test","names":["www.example.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"files_missing","revoked_at":null,"serial":"[SERIAL]"}
+--- stderr
+warning: the files of www.example.test can't be completed: [WORLD]/state/certs is in the way: a directory has to be there
+
+"#]]
+    );
+    let shown = world.run("show www.example.test").stdout();
+    assert!(shown.contains("next:         each command tries to write its files again"), "{shown}");
+}
+
+#[test]
+fn a_failure_has_all_names_that_the_ca_names() {
+    let world = World::new();
+    let of = |name: &str, detail: &str| {
+        let mut problem = Problem::new("rejectedIdentifier", 403, detail);
+        problem.identifier = Some(Box::new(acme_testca::Identifier::dns(name)));
+        problem
+    };
+    let mut fault = ProblemFault::from(Problem::new("rejectedIdentifier", 403, "two names are refused"));
+    fault.subproblems = vec![of("a.example.test", "not a"), of("b.example.test", "not b")];
+    fault.retry_after = Some("120".to_owned());
+    fault.help = vec!["https://ca.example/help".to_owned()];
+    let fault = Fault::on(Operation::NewOrder, Action::Problem(fault));
+    let (ca, web) = world.authority(TestCa::builder().config(Config::gentle()).fault(fault));
+    assert_eq!(world.run_at(&ca, &web, "issue a.example.test b.example.test").code(), Some(1));
+    let shown = world.run("show a.example.test").stdout();
+    let (_, attempts) = shown.split_once("attempts:     ").unwrap();
+    let attempts = attempts.split("next:").next().unwrap().split_once(": ").unwrap().1;
+    snapbox::assert_data_eq!(
+        attempts,
+        str![[r#"
+failed at the step order
+                the CA refused newOrder
+                type: urn:ietf:params:acme:error:rejectedIdentifier (HTTP 403)
+                detail: two names are refused
+                name: a.example.test: rejectedIdentifier: not a
+                name: b.example.test: rejectedIdentifier: not b
+                help: https://ca.example/help
+                retry: the CA asks for 2 minutes
+                fault: on this side, not the CA's
 
 "#]]
     );
@@ -159,8 +259,8 @@ fn a_hook_that_is_owed_is_shown_with_its_error() {
     let line = "issue www.example.test --ca dev --reload false";
     assert_eq!(world.run(line).code(), Some(5));
     let shown = world.run("show www.example.test").stdout();
-    assert!(shown.contains("state:       hook failed"), "{shown}");
-    assert!(shown.contains("owed; failed 1 times:"), "{shown}");
+    assert!(shown.contains("state:        hook failed"), "{shown}");
+    assert!(shown.contains("it failed, once: 'false' failed: exit status 1"), "{shown}");
     assert!(world.run("list --failing").stdout().contains("hook failed"));
 }
 
@@ -185,8 +285,11 @@ fn a_deleted_certificate_leaves_nothing_to_renew() {
 exit 0
 --- stdout
 www.example.test: deleted; it is not renewed any more
+[WORLD]/state/certs/www.example.test: removed, keys included
 --- stderr
-note: it was not revoked, and is valid until [MOMENT]
+note: it was not revoked, and is valid until [MOMENT];
+      where a server still has a copy of it, that can be revoked:
+      acmectl revoke --cert FILE --ca dev
 
 "#]]
     );
