@@ -58,6 +58,16 @@ fn a_process_that_dies_in_its_deploy_hook_has_published() {
     assert_eq!(store.pending_hooks().unwrap().len(), 1);
 }
 
+#[test]
+fn what_a_dead_process_left_is_taken_away_by_the_next_one() {
+    let lab = Lab::new(|_| {}, None);
+    lab.trap.spring_at("Challenge");
+    assert!(lab.run_until_killed().is_some());
+    assert_eq!(lab.challenges_left(), NAMES.len());
+    assert!(lab.issue_for(&["other.example.test"]).status().unwrap().success());
+    assert_eq!(lab.challenges_left(), 0);
+}
+
 fn kill_at_every_step(configure: fn(&mut Config), most_orders: fn(&[String]) -> u64) {
     let mut seen = BTreeSet::new();
     for moment in [Moment::Before, Moment::After] {
@@ -88,6 +98,8 @@ struct Lab {
 #[derive(Default)]
 struct Trap {
     at: Option<(u64, Moment)>,
+    /// Or at the first request for this operation.
+    at_operation: Mutex<Option<&'static str>>,
     victim: Mutex<Option<Child>>,
     armed: Condvar,
     /// What was asked for until the kill, and whether it came.
@@ -119,10 +131,14 @@ impl Lab {
     }
 
     fn issue(&self) -> Command {
+        self.issue_for(&NAMES)
+    }
+
+    fn issue_for(&self, names: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_acmectl"));
         command
             .arg("issue")
-            .args(NAMES)
+            .args(names)
             .args(["--ca", self.ca.directory_url(), "--agree-tos", "--quiet"])
             .arg("--ca-root")
             .arg(self.root.path().join("root.pem"))
@@ -149,14 +165,18 @@ impl Lab {
         is_sprung.then(|| self.trap.requests.lock().unwrap().clone())
     }
 
+    fn challenges_left(&self) -> usize {
+        let left = self.root.path().join("www/.well-known/acme-challenge");
+        fs::read_dir(left).map_or(0, Iterator::count)
+    }
+
     fn check_outcome(&self, about: &str, most_orders: u64) {
         let counts = self.ca.counts();
         assert_eq!(counts.accounts, 1, "accounts, {about}");
         assert!((1..=most_orders).contains(&counts.orders), "{} orders, {about}", counts.orders);
         assert_eq!(counts.orders_finalized, 1, "orders finalized, {about}");
         assert_eq!(counts.certificates, 1, "certificates, {about}");
-        let left = self.root.path().join("www/.well-known/acme-challenge");
-        assert_eq!(fs::read_dir(left).map_or(0, Iterator::count), 0, "challenges left, {about}");
+        assert_eq!(self.challenges_left(), 0, "challenges left, {about}");
         let store = Store::open_existing(self.dir()).unwrap();
         let name = CertificateName::new(NAMES[0]).unwrap();
         assert!(store.presented().unwrap().is_empty(), "challenges in the journal, {about}");
@@ -174,6 +194,10 @@ fn check_files(current: &Path) {
 }
 
 impl Trap {
+    fn spring_at(&self, operation: &'static str) {
+        *self.at_operation.lock().unwrap() = Some(operation);
+    }
+
     fn arm(&self, child: Child) {
         *self.victim.lock().unwrap() = Some(child);
         self.armed.notify_all();
@@ -184,7 +208,8 @@ impl Trap {
         if event.moment == Moment::Before && !is_over {
             self.requests.lock().unwrap().push(format!("{:?}", event.operation));
         }
-        if self.at != Some((event.number, event.moment)) {
+        let is_there = *self.at_operation.lock().unwrap() == Some(&*format!("{:?}", event.operation));
+        if is_over || !(is_there || self.at == Some((event.number, event.moment))) {
             return;
         }
         let victim = self.victim.lock().unwrap();

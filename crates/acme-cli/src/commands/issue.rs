@@ -17,6 +17,7 @@ use crate::moment;
 use crate::names;
 use crate::report;
 use crate::settings::IssueOptions;
+use crate::sweep;
 use crate::timer::{self, Renewer};
 
 pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
@@ -36,6 +37,7 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
         names::check(&first_look.names, &ca::policy(&first_look.ca))?;
     }
     let store = context.store()?;
+    sweep::sweep(context, &store)?;
     let lineage = Lineage::find(&store, &options)?;
     let _lock = store.lock_certificate(&lineage.name)?;
     // Another process may have been at it until now.

@@ -109,7 +109,7 @@ impl Solver for Slow {
     }
 
     fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
-        std::thread::sleep(Duration::from_millis(50));
+        (0..1000).for_each(|_| std::thread::yield_now());
         self.0.store(true, Ordering::SeqCst);
         challenges.iter().map(|_| Ok(())).collect()
     }

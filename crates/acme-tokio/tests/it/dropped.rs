@@ -154,11 +154,11 @@ async fn sweep_is_waited_for_where_it_is_in_the_way() {
     let again = async { account.issuance(&request).journal(&mut page).run(&mut solver).await };
     let watching = async {
         world::until(|| world::count(&ca, Operation::Authorization) > read).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        world::settle().await;
         assert_eq!(presented.load(Ordering::SeqCst), 1);
         gate.add_permits(1);
         world::until(|| presented.load(Ordering::SeqCst) == 2).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        world::settle().await;
         assert!(!desk.is_empty());
         gate.add_permits(1);
     };

@@ -31,10 +31,17 @@ pub(crate) fn count(ca: &TestCa, operation: Operation) -> usize {
 pub(crate) async fn until(condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
     };
     timeout(Duration::from_secs(20), waiting).await.expect("it does not happen");
+}
+
+/// Gives other tasks every chance to go too far.
+pub(crate) async fn settle() {
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Somebody who puts nothing anywhere, and knows what would be there. Its clones are the same.
