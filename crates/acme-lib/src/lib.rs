@@ -5,6 +5,7 @@
 //! | I want to | crate |
 //! |---|---|
 //! | obtain certificates in a program, on threads | this one |
+//! | obtain certificates in a program, on tokio | `acme-tokio` |
 //! | run servers, without programming | the command `acmectl` of `acme-cli` |
 //! | test a program that speaks ACME | `acme-testca` |
 //! | drive the protocol on my own I/O | `acme-proto` |
