@@ -216,7 +216,7 @@ fn of_store(error: &acme_store::Error) -> Vec<Advice> {
     let own = if matches!(error, acme_store::Error::Missing { .. }) {
         Some("name the directory with --dir, or obtain a certificate first")
     } else if matches!(error, acme_store::Error::NoSuchCertificate { .. }) {
-        Some("check the name")
+        Some("check the name; acmectl list has them all")
     } else if matches!(error, acme_store::Error::Database { .. } | acme_store::Error::Io { .. }) {
         Some("look at the disk: is there room (df -h), is it sound (dmesg), is it mounted read-only")
     } else {

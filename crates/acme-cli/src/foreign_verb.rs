@@ -5,7 +5,7 @@ pub(crate) fn ours(verb: &str) -> Option<&'static str> {
     VERBS.iter().find(|(foreign, _)| *foreign == verb).map(|(_, ours)| *ours)
 }
 
-const VERBS: [(&str, &str); 16] = [
+const VERBS: [(&str, &str); 15] = [
     ("certificates", "list"),
     ("certonly", "issue DOMAIN..."),
     ("cron", "renew"),
@@ -20,6 +20,5 @@ const VERBS: [(&str, &str); 16] = [
     ("show_account", "account show"),
     ("status", "list"),
     ("sync", "renew"),
-    ("unregister", "account deactivate"),
-    ("update_account", "account update"),
+    ("update_account", "account register --email ADDRESS"),
 ];

@@ -1,7 +1,10 @@
 //! The arguments of `delete`.
 
 /// Forget a certificate and remove its files: no more renewals
+///
+/// It is not revoked: do that first if its key may be known to others.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "acmectl delete [OPTIONS] <CERT>")]
 pub(crate) struct DeleteArgs {
     /// The certificate, as `list` names it
     #[arg(value_name = "CERT", env = "ACME_CERT", hide_env = true, required_unless_present = "cert_name")]

@@ -7,6 +7,7 @@ use clap::builder::FalseyValueParser;
 
 /// Revoke a certificate; the next `renew` replaces it
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "acmectl revoke [OPTIONS] <CERT>\n       acmectl revoke [OPTIONS] --cert <FILE>")]
 pub(crate) struct RevokeArgs {
     /// The certificate, as `list` names it
     #[arg(value_name = "CERT", env = "ACME_CERT", hide_env = true)]

@@ -2,6 +2,7 @@
 
 /// Show a certificate: what it is made with, what failed last, what happens next
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "acmectl show [OPTIONS] <CERT>")]
 pub(crate) struct ShowArgs {
     /// The certificate, as `list` names it
     #[arg(value_name = "CERT", env = "ACME_CERT", hide_env = true, required_unless_present = "cert_name")]

@@ -86,11 +86,11 @@ impl Row {
         })
     }
 
-    fn cells(&self, shown_names: usize) -> [String; 6] {
+    fn cells(&self, shown_names: usize, has_since: bool) -> [String; 6] {
         let expires = self.record.current.as_ref().map(|current| current.not_after);
         [
             self.record.name.to_string(),
-            self.standing.words(self.failing_since),
+            self.standing.words(self.failing_since.filter(|_| has_since)),
             expires.map_or_else(|| "-".to_owned(), |at| day(at, self.now)),
             self.renews(),
             ca(&self.record),
@@ -113,16 +113,17 @@ fn table(rows: &[Row], width: Option<usize>) -> String {
     let fits = |text: &String| {
         width.is_none_or(|width| text.lines().all(|line| line.trim_end().chars().count() <= width))
     };
-    let narrowest = || table_of(rows, 0);
-    (1..=MAX_SHOWN_NAMES).rev().map(|shown| table_of(rows, shown)).find(fits).unwrap_or_else(narrowest)
+    let narrowest = || table_of(rows, 0, false);
+    let mut tables = (0..=MAX_SHOWN_NAMES).rev().map(|shown| table_of(rows, shown, true));
+    tables.find(fits).unwrap_or_else(narrowest)
 }
 
-fn table_of(rows: &[Row], shown_names: usize) -> String {
+fn table_of(rows: &[Row], shown_names: usize, has_since: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["CERTIFICATE", "STATE", "EXPIRES", "RENEWS", "CA", "NAMES"]);
     for row in rows {
-        table.add_row(row.cells(shown_names));
+        table.add_row(row.cells(shown_names, has_since));
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));

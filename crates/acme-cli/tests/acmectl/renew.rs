@@ -49,7 +49,7 @@ exit 2
 --- stderr
 error: there is no certificate 'other.example.test'
   fault: on this side, not the CA's
-  next: check the name
+  next: check the name; acmectl list has them all
 
 "#]]
     );

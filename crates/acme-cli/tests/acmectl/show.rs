@@ -161,6 +161,16 @@ bad.example.test  FAILING since [..]  -        in [..] seconds  127.0.0.1:[PORT]
 }
 
 #[test]
+fn a_narrow_list_has_no_more_than_it_must() {
+    let world = World::new();
+    let (ca, web) = world.authority(TestCa::builder().gentle());
+    ca.resolve("bad.example.test=").unwrap();
+    assert_eq!(world.run_at(&ca, &web, "issue bad.example.test").code(), Some(1));
+    let list = world.finish(world.command("list").env("COLUMNS", "40")).stdout();
+    assert!(list.lines().last().unwrap().starts_with("bad.example.test  FAILING  -        in "), "{list}");
+}
+
+#[test]
 fn the_names_take_the_room_that_there_is() {
     let world = World::new();
     assert_eq!(
