@@ -57,6 +57,13 @@ pub(crate) enum Command {
     Man(ManArgs),
 }
 
+impl Command {
+    /// Tells whether it has nothing to do with the directory where everything is kept.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        matches!(self, Self::Completions(_) | Self::DevCa(_) | Self::Man(_))
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]

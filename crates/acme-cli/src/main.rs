@@ -60,7 +60,12 @@ fn run(args: Args) -> Status {
     let invocation =
         Invocation::new(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
     let output = Output::new(args.global.json, args.global.quiet);
-    let context = match Context::new(args.global, output.clone(), invocation.clone()) {
+    let mut global = args.global;
+    if args.command.keeps_nothing() {
+        // These run where there is no home, and so no default: when a package is built, for example.
+        global.dir.get_or_insert_with(|| "/".into());
+    }
+    let context = match Context::new(global, output.clone(), invocation.clone()) {
         Ok(context) => context,
         Err(error) => return report::failure(&output, &invocation, None, &error),
     };

@@ -16,8 +16,8 @@ use clap::builder::FalseyValueParser;
 /// (acme.sh), LEGO_SERVER (lego) and ACME_DIRECTORY_URL, the file with the root in ACME_CA_ROOT
 /// (acmectl), CA_BUNDLE (acme.sh), LEGO_CA_CERTIFICATES (lego), REQUESTS_CA_BUNDLE (certbot and
 /// other Python), CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS and SSL_CERT_FILE (OpenSSL, Go, Rust), and
-/// where http-01 is looked for in ACME_HTTP_REACH, and its port in ACME_HTTP_PORT. certbot and older lego take the URL only as
-/// --server "$ACME_CA".
+/// where http-01 is looked for in ACME_HTTP_REACH, and its port in ACME_HTTP_PORT. certbot and older
+/// lego take the URL only as --server "$ACME_CA".
 #[derive(Debug, clap::Args)]
 pub(crate) struct DevCaArgs {
     /// Where it listens; only on loopback [default: 127.0.0.1:14000, or a free port for COMMAND]
@@ -29,6 +29,12 @@ pub(crate) struct DevCaArgs {
     /// The port at which http-01 is looked for
     #[arg(long, env = "ACME_HTTP_PORT", hide_env = true, value_name = "PORT", default_value_t = 5002)]
     pub(crate) http_port: u16,
+    /// The port at which tls-alpn-01 is looked for
+    #[arg(long, env = "ACME_TLS_PORT", hide_env = true, value_name = "PORT", default_value_t = 5001)]
+    pub(crate) tls_port: u16,
+    /// The DNS server, on loopback, that is asked for dns-01 records [default: dns-01 fails]
+    #[arg(long, env = "ACME_DNS_SERVER", hide_env = true, value_name = "ADDR:PORT")]
+    pub(crate) dns: Option<SocketAddr>,
     /// Where names lead: NAME=ADDRESS, '*.DOMAIN=ADDRESS' or '*=ADDRESS', the last that fits; NAME=
     /// for a name that does not exist [default: '*=127.0.0.1,::1']
     #[arg(long, env = "ACME_RESOLVE", hide_env = true, value_name = "RULE")]

@@ -61,7 +61,11 @@ pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
 fn start(args: &DevCaArgs) -> Result<TestCa, Error> {
     let port = if args.command.is_empty() { PORT } else { 0 };
     let listen = args.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let mut builder = TestCa::builder().seed(args.seed).listen(listen).http_port(args.http_port);
+    let mut builder =
+        TestCa::builder().seed(args.seed).listen(listen).http_port(args.http_port).tls_port(args.tls_port);
+    if let Some(server) = args.dns {
+        builder = builder.dns(server);
+    }
     if args.gentle {
         builder = builder.gentle();
     }

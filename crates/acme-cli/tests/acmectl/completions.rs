@@ -105,3 +105,12 @@ error: standard output can't be written
 "#]]
     );
 }
+
+#[test]
+fn they_need_no_home() {
+    let world = World::new();
+    for line in ["completions bash", "man", "dev-ca -- true"] {
+        let run = world.finish(world.command(line).env_remove("HOME").env_remove("ACME_DIR"));
+        assert_eq!(run.code(), Some(0), "{line}: {}", run.stderr());
+    }
+}

@@ -165,6 +165,14 @@ fn a_root_that_is_nowhere_is_told() {
 }
 
 #[test]
+fn a_dns_server_elsewhere_is_refused() {
+    let world = World::new();
+    let run = world.run("dev-ca --listen 127.0.0.1:0 --dns 192.0.2.1:53");
+    assert_eq!(run.code(), Some(2), "{}", run.stderr());
+    assert!(run.stderr().contains("192.0.2.1 is not a loopback address"), "{}", run.stderr());
+}
+
+#[test]
 fn what_can_not_be_is_refused() {
     let world = World::new();
     assert_run!(
