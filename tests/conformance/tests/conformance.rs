@@ -6,3 +6,5 @@ mod command;
 mod library;
 #[path = "conformance/readme.rs"]
 mod readme;
+#[path = "conformance/tokio.rs"]
+mod tokio_library;
