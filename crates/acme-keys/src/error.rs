@@ -35,6 +35,9 @@ pub enum Error {
     /// A request can't hold a name of this type.
     #[error("a certificate signing request can't hold '{0}': it is neither a DNS name nor an IP address")]
     Identifier(Identifier),
+    /// A certificate and a private key do not belong together.
+    #[error("the certificate is for another key")]
+    KeyMismatch,
     /// The key is well-formed, but the library refuses it: too small, or its parts contradict each
     /// other.
     #[error("the private key is refused")]

@@ -3,15 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acme_keys::AccountKey;
-use acme_proto::{Identifier, Intent, Order, Revoke, Solver};
+use acme_keys::{AccountKey, Certificate, IssueRequest};
+use acme_proto::{Intent, Order, Revoke, Solver};
 
 use crate::api::ApiAccount;
-use crate::certificate::Certificate;
 use crate::connect::DirectoryUrl;
 use crate::driver::Driver;
-use crate::error::{Error, Result};
-use crate::issue::{Issuance, IssueRequest};
+use crate::error::Result;
+use crate::issue::Issuance;
 use crate::order::NewOrder;
 use crate::persist::{MemoryPersist, Persist, PersistKey, PersistKind};
 
@@ -68,13 +67,8 @@ impl<P: Persist> Account<P> {
     /// # Errors
     /// When a name can't be certified, or when the CA refuses the order.
     pub fn new_order(&self, primary_name: &str, alt_names: &[&str]) -> Result<NewOrder<P>> {
-        let mut identifiers: Vec<Identifier> = Vec::with_capacity(alt_names.len() + 1);
-        for name in std::iter::once(&primary_name).chain(alt_names) {
-            let identifier = name.parse().map_err(|source| Error::identifier(name, source))?;
-            if !identifiers.contains(&identifier) {
-                identifiers.push(identifier);
-            }
-        }
+        let names = std::iter::once(&primary_name).chain(alt_names).map(|name| (*name).to_string());
+        let identifiers = IssueRequest::new(names).identifiers().map_err(acme_proto::Error::from)?;
         let intent = Intent::new(identifiers, Vec::new(), None);
         let order = self.parts.driver.call(Order::create(&intent))?;
         Ok(NewOrder::new(&self.parts, order, primary_name, intent.identifiers))
@@ -88,7 +82,7 @@ impl<P: Persist> Account<P> {
         let private_key = self.kept(PersistKind::PrivateKey, primary_name)?;
         let certificate = self.kept(PersistKind::Certificate, primary_name)?;
         match (private_key, certificate) {
-            (Some(key), Some(certificate)) => Certificate::from_pem(key, certificate).map(Some),
+            (Some(key), Some(certificate)) => Ok(Some(Certificate::from_pem(key, certificate)?)),
             (Some(_), None) | (None, _) => Ok(None),
         }
     }

@@ -10,7 +10,7 @@ use crate::account::{Account, AccountParts};
 use crate::api::{ApiAccount, ApiDirectory};
 use crate::connect::{Connect, DirectoryUrl, seed};
 use crate::driver::Driver;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::persist::{ACCOUNT_KEY, Persist, PersistKey, PersistKind};
 
 /// A CA's directory, and a place to keep accounts and certificates.
@@ -96,7 +96,7 @@ impl<P: Persist> Directory<P> {
     /// was revoked before is no error.
     ///
     /// # Errors
-    /// [`Error::KeyMismatch`] when the key is another one's; when either can't be read, or when
+    /// [`KeyMismatch`](acme_keys::Error::KeyMismatch) when the key is another one's; when either can't be read, or when
     /// the CA refuses.
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.6>
@@ -108,7 +108,7 @@ impl<P: Persist> Directory<P> {
     ) -> Result<()> {
         let key = CertificateKey::from_pem(private_key_pem)?;
         if !CertificateInfo::from_pem(certificate_pem)?.matches(&key) {
-            return Err(Error::KeyMismatch);
+            return Err(acme_keys::Error::KeyMismatch.into());
         }
         let certificates = acme_keys::certificates_from_pem(certificate_pem)?;
         let leaf = certificates.first().map(AsRef::as_ref).unwrap_or_default();

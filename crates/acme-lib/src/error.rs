@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use acme_proto::{IdentifierError, Misuse};
-
 /// The result of this library's operations.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -26,9 +24,6 @@ pub enum Error {
     /// A key, a request or a certificate could not be made or read.
     #[error(transparent)]
     Key(Box<acme_keys::Error>),
-    /// A certificate and a private key do not belong together.
-    #[error("the certificate is for another key")]
-    KeyMismatch,
     /// The account's key file could not be used.
     #[error("the account key file {} can't be used", path.display())]
     KeyFile {
@@ -71,7 +66,6 @@ impl Error {
             | Self::Io(_)
             | Self::Key(_)
             | Self::KeyFile { .. }
-            | Self::KeyMismatch
             | Self::NoPrivateKey
             | Self::Other(_)
             | Self::Persist { .. }
@@ -95,17 +89,12 @@ impl Error {
             | Self::Io(_)
             | Self::Key(_)
             | Self::KeyFile { .. }
-            | Self::KeyMismatch
             | Self::NoPrivateKey
             | Self::Other(_)
             | Self::Persist { .. }
             | Self::PersistKey(_)
             | Self::Random(_) => None,
         }
-    }
-
-    pub(crate) fn identifier(name: &str, source: IdentifierError) -> Self {
-        acme_proto::Error::from(Misuse::Identifier { name: name.to_string(), source }).into()
     }
 }
 

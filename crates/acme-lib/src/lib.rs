@@ -78,14 +78,14 @@ pub mod order;
 pub mod persist;
 
 pub use account::{Account, AccountBuilder, RevocationReason};
-pub use certificate::{Certificate, PrivateKey, create_p256_key, create_p384_key, create_rsa_key};
+pub use certificate::{create_p256_key, create_p384_key, create_rsa_key};
 pub use connect::DirectoryUrl;
 pub use directory::{Directory, DirectoryBuilder};
 pub use driver::{Event, Interrupt, Journal};
 pub use error::{Error, Result};
-pub use issue::{Issuance, IssueRequest, Issued, IssuedChain};
+pub use issue::{Issuance, Issued, IssuedChain};
 
-pub use acme_keys::{AccountKey, CertificateInfo, KeyType};
+pub use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest, KeyType, PrivateKey};
 pub use acme_proto::{ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, Solver};
 pub use acme_solver::Http01;
 

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use acme_keys::CertificateSigningRequest;
+use acme_keys::{Certificate, CertificateSigningRequest, PrivateKey};
 use acme_proto::{
     Authorization, Chain, Finalize, Identifier, Misuse, Operation, Order, OrderStatus, Signer as _,
 };
 
 use crate::account::AccountParts;
 use crate::api::ApiOrder;
-use crate::certificate::{Certificate, PrivateKey};
 use crate::error::Result;
 use crate::persist::Persist;
 
@@ -153,10 +152,10 @@ impl<P: Persist> CsrOrder<P> {
     ///
     /// [`Error::retry_after`]: crate::Error::retry_after
     pub fn finalize_pkey(self, private_key: PrivateKey, delay_millis: u64) -> Result<CertOrder<P>> {
-        if self.parts.account.key.public_key_der() == private_key.key.public_key_der() {
+        if self.parts.account.key.public_key_der() == private_key.as_ref().public_key_der() {
             return Err(acme_proto::Error::from(Misuse::AccountKeyInCsr).into());
         }
-        let csr = CertificateSigningRequest::new(&self.parts.identifiers, &private_key.key)?;
+        let csr = CertificateSigningRequest::new(&self.parts.identifiers, private_key.as_ref())?;
         let flow =
             Finalize::new(self.parts.order.clone(), csr.der()).at_least(Duration::from_millis(delay_millis));
         let order = self.parts.account.driver.call(flow)?;
@@ -188,7 +187,7 @@ impl<P: Persist> CertOrder<P> {
         let url = self.parts.order.certificate.as_deref();
         let url = url.ok_or_else(|| acme_proto::Error::from(Misuse::NotOffered(Operation::Certificate)))?;
         let chain = account.driver.call(Chain::download(url))?;
-        chain.check(&self.parts.identifiers, self.private_key.key.public_key_der())?;
+        chain.check(&self.parts.identifiers, self.private_key.as_ref().public_key_der())?;
         let certificate = Certificate::new(&self.private_key, &chain)?;
         account.keep(&self.parts.primary_name, &certificate)?;
         Ok(certificate)

@@ -4,15 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use acme_http::AsyncClient;
-use acme_keys::AccountKey;
+use acme_keys::{AccountKey, Certificate, IssueRequest};
 use acme_proto::{AsyncSolver, Flow, RevocationReason, Revoke, Session};
 
-use crate::certificate::Certificate;
 use crate::connect::DirectoryUrl;
 use crate::driver::Driver;
 use crate::error::Result;
 use crate::issue::Issuance;
-use crate::request::IssueRequest;
 
 mod builder;
 mod key_file;

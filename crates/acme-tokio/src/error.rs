@@ -4,8 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use acme_proto::{IdentifierError, Misuse};
-
 /// The result of this library's operations.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -33,9 +31,6 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A certificate and a private key do not belong together.
-    #[error("the certificate is for another key")]
-    KeyMismatch,
     /// A request with a CSR of one's own has no private key to return.
     #[error("the private key of the request is elsewhere")]
     NoPrivateKey,
@@ -68,15 +63,10 @@ impl Error {
             Self::Http(_)
             | Self::Key(_)
             | Self::KeyFile { .. }
-            | Self::KeyMismatch
             | Self::NoPrivateKey
             | Self::Random(_)
             | Self::Runtime(_) => None,
         }
-    }
-
-    pub(crate) fn identifier(name: &str, source: IdentifierError) -> Self {
-        acme_proto::Error::from(Misuse::Identifier { name: name.to_string(), source }).into()
     }
 }
 

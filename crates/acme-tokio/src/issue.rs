@@ -4,19 +4,18 @@ use std::fmt;
 use std::ops::DerefMut;
 use std::sync::Arc;
 
+use acme_keys::{Certificate, IssueRequest, PrivateKey};
 use acme_proto::{
-    AsyncSolver, Challenge, ChallengeType, Checkpoint, Identifier, Issue, SecretText, SolverError,
+    AsyncSolver, Challenge, ChallengeType, Checkpoint, Identifier, Intent, Issue, SecretText, SolverError,
     SolverFuture,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::account::Account;
-use crate::certificate::{Certificate, PrivateKey};
 use crate::driver::{Event, Hands, Observer};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
-use crate::request::IssueRequest;
 
 /// An issuance with everything that it can be given.
 ///
@@ -114,7 +113,7 @@ impl<'a> Issuance<'a> {
         let (issued, key) = self.obtain(Box::new(solver.clone())).await?;
         Ok(IssuedChain {
             chain_pem: issued.chain.to_pem(),
-            private_key_pem: key.map(|key| key.key.to_pem()),
+            private_key_pem: key.map(|key| key.as_ref().to_pem()),
             order_url: issued.order_url,
             left_in_place: issued.left_in_place,
         })
@@ -133,7 +132,7 @@ impl<'a> Issuance<'a> {
         mut self,
         solver: Box<dyn AsyncSolver>,
     ) -> Result<(acme_proto::Issued, Option<PrivateKey>)> {
-        let identifiers = self.request.identifiers()?;
+        let identifiers = self.request.identifiers().map_err(acme_proto::Error::from)?;
         let choices = identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
         let (flow, key) = self.flow(identifiers, choices).await?;
         let hands = Hands { journal: self.journal, observer: self.observer, interrupt: self.interrupt };
@@ -151,7 +150,7 @@ impl<'a> Issuance<'a> {
             None => None,
         };
         let Some(left) = left else {
-            let (intent, key) = self.request.intent(identifiers).await?;
+            let (intent, key) = intent(self.request, identifiers).await?;
             return Ok((Issue::new(intent, choices)?, key));
         };
         if self.request.is_of(&left.intent, &identifiers) {
@@ -159,7 +158,7 @@ impl<'a> Issuance<'a> {
             let key = pem.map(|pem| PrivateKey::from_pem(pem.expose())).transpose()?;
             return Ok((Issue::resume_from(left, choices)?, key));
         }
-        let (intent, key) = self.request.intent(identifiers).await?;
+        let (intent, key) = intent(self.request, identifiers).await?;
         let mut checkpoint = Checkpoint::new(intent);
         checkpoint.presented = left.presented;
         Ok((Issue::start_from(checkpoint, choices)?, key))
@@ -170,6 +169,19 @@ impl fmt::Debug for Issuance<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuance").field("request", self.request).finish_non_exhaustive()
     }
+}
+
+/// What to order; an RSA key, which takes its time, is made beside the other tasks.
+async fn intent(
+    request: &IssueRequest,
+    identifiers: Vec<Identifier>,
+) -> Result<(Intent, Option<PrivateKey>)> {
+    if !request.makes_rsa_key() {
+        return Ok(request.intent(identifiers)?);
+    }
+    let request = request.clone();
+    let intent = tokio::task::spawn_blocking(move || request.intent(identifiers));
+    Ok(intent.await.map_err(Error::Runtime)??)
 }
 
 /// A solver for as long as it is locked.

@@ -47,28 +47,24 @@
 //! place. Keys and key authorizations are never logged.
 
 mod account;
-mod certificate;
 mod connect;
 mod driver;
 mod error;
 mod interrupt;
 mod issue;
 mod journal;
-mod request;
 mod running;
 
 pub use account::{Account, AccountBuilder};
-pub use certificate::{Certificate, PrivateKey};
 pub use connect::DirectoryUrl;
 pub use driver::Event;
 pub use error::{Error, Result};
 pub use interrupt::Interrupt;
 pub use issue::{Issuance, Issued, IssuedChain};
 pub use journal::{Journal, JournalFuture};
-pub use request::IssueRequest;
 
 pub use acme_http::AsyncClient;
-pub use acme_keys::{AccountKey, CertificateInfo, KeyType};
+pub use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest, KeyType, PrivateKey};
 pub use acme_proto::{
     AsyncSolver, ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, RevocationReason,
 };

@@ -1,4 +1,5 @@
-//! The library and the command against real CAs.
+//! The libraries and the command against real CAs.
+#![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
 #[path = "conformance/command.rs"]
 mod command;

@@ -69,7 +69,6 @@ impl Row {
         let ca = &record.settings.ca;
         json!({
             "certificate": record.name,
-            "name": record.name,
             "outcome": self.standing.word(),
             "names": names,
             "ca": ca.name.as_ref().unwrap_or(&ca.directory_url),

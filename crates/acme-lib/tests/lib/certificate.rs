@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use acme_keys::CertificateKey;
-use acme_lib::{Certificate, Error, KeyType, PrivateKey, create_p256_key};
+use acme_lib::{Certificate, KeyType, PrivateKey, create_p256_key};
 use acme_testca::{Ca, Config};
 use jiff::{SignedDuration, Timestamp};
 
@@ -76,10 +76,10 @@ fn a_key_and_a_chain_that_do_not_belong_together_are_no_certificate() {
     let certificate = issued_at(crate::in_process::start(), days(90));
     let chain = certificate.certificate().to_owned();
     let error = Certificate::from_pem(create_p256_key().to_pem(), chain.clone()).unwrap_err();
-    assert!(matches!(error, Error::KeyMismatch), "{error:?}");
-    assert!(matches!(Certificate::from_pem(String::new(), chain), Err(Error::Key(_))));
+    assert!(matches!(error, acme_keys::Error::KeyMismatch), "{error:?}");
+    assert!(matches!(Certificate::from_pem(String::new(), chain), Err(acme_keys::Error::Pem { .. })));
     let key = certificate.private_key().to_owned();
-    assert!(matches!(Certificate::from_pem(key, "no PEM".into()), Err(Error::Key(_))));
+    assert!(matches!(Certificate::from_pem(key, "no PEM".into()), Err(acme_keys::Error::Pem { .. })));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use ::tokio::task::spawn_blocking;
 use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, Solver, SolverError};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use acme_testca::{Config, Operation, TestCa};
 use acme_tokio::proto::{Challenge, SolverFuture};

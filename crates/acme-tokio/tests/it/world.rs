@@ -31,7 +31,7 @@ pub(crate) fn count(ca: &TestCa, operation: Operation) -> usize {
 pub(crate) async fn until(condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     };
     timeout(Duration::from_secs(20), waiting).await.expect("it does not happen");
@@ -40,7 +40,7 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
 /// Gives other tasks every chance to go too far.
 pub(crate) async fn settle() {
     for _ in 0..1000 {
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
 }
 

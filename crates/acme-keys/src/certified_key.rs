@@ -4,59 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acme_keys::{CertificateInfo, CertificateKey, KeyType};
 use acme_proto::Chain;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::error::{Error, Result};
-
-/// The private key of a certificate.
-#[derive(Clone)]
-pub struct PrivateKey {
-    pub(crate) key: Arc<CertificateKey>,
-}
-
-impl PrivateKey {
-    /// Makes a key. An RSA key takes up to seconds: give its type to
-    /// [`IssueRequest::key_type`](crate::IssueRequest::key_type) instead, and no other task waits.
-    ///
-    /// # Errors
-    /// When the system has no randomness to give.
-    pub fn generate(key_type: KeyType) -> Result<Self> {
-        Ok(Self { key: Arc::new(CertificateKey::generate(key_type)?) })
-    }
-
-    /// Makes a key without holding other tasks up.
-    pub(crate) async fn generate_aside(key_type: KeyType) -> Result<Self> {
-        match key_type {
-            KeyType::EcdsaP256 | KeyType::EcdsaP384 => Self::generate(key_type),
-            KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096 | _ => {
-                tokio::task::spawn_blocking(move || Self::generate(key_type)).await.map_err(Error::Runtime)?
-            }
-        }
-    }
-
-    /// Reads a key as PEM: PKCS#8, SEC1 or PKCS#1.
-    ///
-    /// # Errors
-    /// When it can't be read, or is of a type that no CA takes.
-    pub fn from_pem(pem: &str) -> Result<Self> {
-        Ok(Self { key: Arc::new(CertificateKey::from_pem(pem)?) })
-    }
-
-    /// The key as PKCS#8 PEM.
-    #[must_use]
-    pub fn to_pem(&self) -> String {
-        self.key.to_pem().expose().to_string()
-    }
-}
-
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrivateKey")
-    }
-}
+use crate::certificate::CertificateInfo;
+use crate::certificate_key::CertificateKey;
+use crate::error::Error;
+use crate::pem;
+use crate::private_key::PrivateKey;
 
 /// A certificate chain with its private key.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,17 +26,21 @@ pub struct Certificate {
 
 impl Certificate {
     /// Puts a chain and its key together, without reading them a second time.
-    pub(crate) fn new(key: &PrivateKey, chain: &Chain) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::KeyMismatch`] when they do not belong together, [`Error::Der`] when the leaf can't
+    /// be read.
+    pub fn new(key: &PrivateKey, chain: &Chain) -> Result<Self, Error> {
         let leaf = chain.certificates.first().map(Vec::as_slice).unwrap_or_default();
         let info = CertificateInfo::from_der(leaf)?;
-        if !info.matches(&key.key) {
+        if !info.matches(key.as_ref()) {
             return Err(Error::KeyMismatch);
         }
         Ok(Self {
             private_key: key.to_pem(),
             certificate: chain.to_pem(),
             chain_der: chain.certificates.iter().cloned().map(CertificateDer::from).collect(),
-            key_der: Arc::new(key.key.private_key_der()),
+            key_der: Arc::new(key.as_ref().private_key_der()),
             info,
         })
     }
@@ -89,9 +49,9 @@ impl Certificate {
     ///
     /// # Errors
     /// When either can't be read, or when they do not belong together.
-    pub fn from_pem(private_key: String, certificate: String) -> Result<Self> {
+    pub fn from_pem(private_key: String, certificate: String) -> Result<Self, Error> {
         let key = CertificateKey::from_pem(&private_key)?;
-        let chain_der = acme_keys::certificates_from_pem(&certificate)?;
+        let chain_der = pem::certificates_from_pem(&certificate)?;
         let info = CertificateInfo::from_pem(&certificate)?;
         if !info.matches(&key) {
             return Err(Error::KeyMismatch);
@@ -103,6 +63,13 @@ impl Certificate {
     #[must_use]
     pub fn private_key(&self) -> &str {
         &self.private_key
+    }
+
+    /// The private key as DER. ([`private_key_der`](Self::private_key_der) of acme-lib 0.9; for
+    /// rustls there is [`rustls_key`](Self::rustls_key).)
+    #[must_use]
+    pub fn private_key_der(&self) -> Vec<u8> {
+        self.key_der.secret_der().to_vec()
     }
 
     /// The private key as rustls takes it.
@@ -135,14 +102,18 @@ impl Certificate {
         &self.info
     }
 
+    /// How many whole days are left; negative after the end.
+    #[must_use]
+    pub fn valid_days_left(&self) -> i64 {
+        const SECONDS_PER_DAY: i64 = 24 * 3600;
+        let left = self.info.not_after.as_second() - Timestamp::now().as_second();
+        left.div_euclid(SECONDS_PER_DAY)
+    }
+
     /// When to renew: after two thirds of the lifetime, or half of one under ten days.
     #[must_use]
     pub fn renew_after(&self) -> Timestamp {
-        const SHORT: Duration = Duration::from_secs(10 * 24 * 3600);
-        let (from, until) = (self.info.not_before, self.info.not_after);
-        let seconds = (until.as_second() - from.as_second()).max(0);
-        let after = if seconds < SHORT.as_secs() as i64 { seconds / 2 } else { seconds / 3 * 2 };
-        Timestamp::from_second(from.as_second() + after).unwrap_or(from)
+        renew_after(self.info.not_before, self.info.not_after)
     }
 }
 
@@ -150,4 +121,12 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate").field("info", &self.info).finish_non_exhaustive()
     }
+}
+
+/// The moment from which a certificate of this validity is renewed.
+fn renew_after(not_before: Timestamp, not_after: Timestamp) -> Timestamp {
+    const SHORT: Duration = Duration::from_secs(10 * 24 * 3600);
+    let seconds = (not_after.as_second() - not_before.as_second()).max(0);
+    let after = if seconds < SHORT.as_secs() as i64 { seconds / 2 } else { seconds / 3 * 2 };
+    Timestamp::from_second(not_before.as_second() + after).unwrap_or(not_before)
 }

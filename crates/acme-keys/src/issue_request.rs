@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-use acme_keys::{CertificateKey, CertificateSigningRequest, KeyType};
-use acme_proto::{Identifier, Intent};
+use acme_proto::{Identifier, Intent, Misuse};
 use jiff::Timestamp;
 
-use crate::certificate::PrivateKey;
-use crate::error::{Error, Result};
+use crate::certificate_key::{CertificateKey, KeyType};
+use crate::error::Error;
+use crate::private_key::PrivateKey;
+use crate::request::CertificateSigningRequest;
 
 /// What a certificate is asked for.
 ///
 /// ```
-/// use acme_tokio::{IssueRequest, KeyType};
+/// use acme_keys::{IssueRequest, KeyType};
 ///
 /// let request = IssueRequest::new(["example.com", "*.example.com"]).key_type(KeyType::EcdsaP384);
 /// ```
@@ -78,10 +79,11 @@ impl IssueRequest {
     ///
     /// # Errors
     /// When one of them can't be certified.
-    pub fn identifiers(&self) -> Result<Vec<Identifier>> {
+    pub fn identifiers(&self) -> Result<Vec<Identifier>, Misuse> {
         let mut identifiers = Vec::with_capacity(self.names.len());
         for name in &self.names {
-            let identifier: Identifier = name.parse().map_err(|source| Error::identifier(name, source))?;
+            let identifier: Identifier =
+                name.parse().map_err(|source| Misuse::Identifier { name: name.clone(), source })?;
             if !identifiers.contains(&identifier) {
                 identifiers.push(identifier);
             }
@@ -89,20 +91,40 @@ impl IssueRequest {
         Ok(identifiers)
     }
 
-    /// Tells whether there will be a key to return.
-    pub(crate) fn has_key(&self) -> bool {
+    /// The primary name, as it was given.
+    #[must_use]
+    pub fn primary_name(&self) -> &str {
+        self.names.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Tells whether there will be a key to return: not with a CSR, whose key is elsewhere.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
         !matches!(self.key, Key::Csr(_))
     }
 
-    /// What to order, and the key for it unless that is elsewhere.
-    pub(crate) async fn intent(&self, identifiers: Vec<Identifier>) -> Result<(Intent, Option<PrivateKey>)> {
+    /// Tells whether [`intent`](Self::intent) makes an RSA key, which takes up to seconds.
+    #[must_use]
+    pub fn makes_rsa_key(&self) -> bool {
+        match &self.key {
+            Key::Fresh(KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096) => true,
+            Key::Fresh(KeyType::EcdsaP256 | KeyType::EcdsaP384) | Key::Given(_) | Key::Csr(_) => false,
+        }
+    }
+
+    /// What to order, and the key for it unless that is elsewhere. A fresh key is another one each
+    /// time.
+    ///
+    /// # Errors
+    /// When the key can't be made, or the request can't hold a name.
+    pub fn intent(&self, identifiers: Vec<Identifier>) -> Result<(Intent, Option<PrivateKey>), Error> {
         let key = match &self.key {
-            Key::Fresh(key_type) => PrivateKey::generate_aside(*key_type).await?,
+            Key::Fresh(key_type) => PrivateKey::generate(*key_type)?,
             Key::Given(key) => PrivateKey::clone(key),
             Key::Csr(der) => return Ok((self.dated(Intent::new(identifiers, der.clone(), None)), None)),
         };
-        let csr = CertificateSigningRequest::new(&identifiers, &key.key)?.into_der();
-        Ok((self.dated(Intent::new(identifiers, csr, Some(key.key.to_pem()))), Some(key)))
+        let csr = CertificateSigningRequest::new(&identifiers, key.as_ref())?.into_der();
+        Ok((self.dated(Intent::new(identifiers, csr, Some(key.as_ref().to_pem()))), Some(key)))
     }
 
     fn dated(&self, mut intent: Intent) -> Intent {
@@ -112,7 +134,8 @@ impl IssueRequest {
     }
 
     /// Tells whether a checkpoint is of the same request, so that its order can be used.
-    pub(crate) fn is_of(&self, intent: &Intent, identifiers: &[Identifier]) -> bool {
+    #[must_use]
+    pub fn is_of(&self, intent: &Intent, identifiers: &[Identifier]) -> bool {
         let has_key = match (&self.key, &intent.private_key) {
             (Key::Csr(der), None) => *der == intent.csr,
             (Key::Csr(_), Some(_)) | (Key::Fresh(_) | Key::Given(_), None) => false,
@@ -120,7 +143,7 @@ impl IssueRequest {
                 CertificateKey::from_pem(pem.expose()).is_ok_and(|key| key.key_type() == *key_type)
             }
             (Key::Given(given), Some(pem)) => CertificateKey::from_pem(pem.expose())
-                .is_ok_and(|key| key.public_key_der() == given.key.public_key_der()),
+                .is_ok_and(|key| key.public_key_der() == given.as_ref().public_key_der()),
         };
         has_key
             && intent.identifiers == identifiers
