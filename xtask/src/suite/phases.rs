@@ -59,12 +59,7 @@ impl Cargo {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or("no output to read")?;
         let err = child.stderr.take().ok_or("no output to read")?;
-        let (of_out, of_err) = thread::scope(|scope| {
-            let out = scope.spawn(|| show(out, io::stdout()));
-            (out.join(), show(err, io::stderr()))
-        });
-        counts.add(of_out.map_err(|_| "a reader panicked")??);
-        counts.add(of_err?);
+        counts.add(show_both(out, err, io::stdout(), io::stderr())?);
         Ok(child.wait()?.success())
     }
 
@@ -85,6 +80,21 @@ impl Cargo {
         }
         command
     }
+}
+
+/// Copies both streams at once: a pipe that nobody empties stops who writes to it.
+fn show_both(
+    out: impl Read + Send,
+    err: impl Read,
+    to_out: impl Write + Send,
+    to_err: impl Write,
+) -> Result<Counts, Box<dyn Error>> {
+    thread::scope(|scope| {
+        let out = scope.spawn(|| show(out, to_out));
+        let mut counts = show(err, to_err)?;
+        counts.add(out.join().map_err(|_| "a reader panicked")??);
+        Ok(counts)
+    })
 }
 
 /// Copies lines as they come, and counts the tests they report.
@@ -114,6 +124,23 @@ mod tests {
             assert!(phase.arguments.iter().any(|argument| argument == "--locked"), "{}", phase.name);
         }
         assert_eq!(phases[2].arguments.last().unwrap(), "nonce");
+    }
+
+    #[test]
+    fn streams_are_emptied_side_by_side() {
+        // More than a pipe holds, on the one stream before the other ends.
+        let script = "i=0; while [ $i -lt 20000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo end";
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (mut shown_out, mut shown_err) = (Vec::new(), Vec::new());
+        show_both(out, err, &mut shown_out, &mut shown_err).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert_eq!((shown_out.as_slice(), shown_err.len()), (b"end\n".as_slice(), 20_000 * 11));
     }
 
     #[test]
