@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 
 /// A call of `acmectl`.
 ///
-/// The first one builds it: cargo offers a package's binary to its own tests only.
+/// The first one builds it: cargo offers a package's binary to its own tests only. It is built
+/// with all tests of the workspace, as a run of them builds it: there is nothing left to do then,
+/// and the same features are on.
 ///
 /// # Panics
 /// When it can't be built.
@@ -18,7 +20,7 @@ pub fn acmectl() -> Command {
 
 fn build() -> PathBuf {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package", "acme-cli"])
+        .args(["test", "--workspace", "--no-run", "--quiet", "--locked"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
     assert!(status.is_ok_and(|status| status.success()), "acmectl can't be built");
