@@ -52,7 +52,7 @@ impl<P: Persist> Account<P> {
     /// [`issuance`](Self::issuance) and a [`Journal`](crate::Journal) everything does.
     ///
     /// # Errors
-    /// [`Error::Acme`], whose inside says whose fault it is. What was put in place was taken away.
+    /// [`Error::Acme`](crate::Error::Acme), whose inside says whose fault it is. What was put in place was taken away.
     pub fn issue(&self, request: &IssueRequest, solver: &mut dyn Solver) -> Result<Certificate> {
         Ok(self.issuance(request).run(solver)?.certificate)
     }
