@@ -23,6 +23,8 @@ pub trait Client {
 pub enum Kind {
     /// The least that obtains a certificate: what nobody can go below.
     Floor,
+    /// The same over the transport of acme-lib.
+    FloorOverAcmeHttp,
     /// acme-lib, blocking.
     AcmeLib,
     /// instant-acme as it comes.
@@ -35,14 +37,21 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, the floor first.
-    pub const ALL: [Self; 5] =
-        [Self::Floor, Self::AcmeLib, Self::InstantAcme, Self::InstantAcmeFastPolls, Self::InstantAcmeNoDelay];
+    pub const ALL: [Self; 6] = [
+        Self::Floor,
+        Self::FloorOverAcmeHttp,
+        Self::AcmeLib,
+        Self::InstantAcme,
+        Self::InstantAcmeFastPolls,
+        Self::InstantAcmeNoDelay,
+    ];
 
     /// The name in tables, and on command lines.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Floor => "floor",
+            Self::FloorOverAcmeHttp => "floor over acme-http",
             Self::AcmeLib => "acme-lib",
             Self::InstantAcme => "instant-acme",
             Self::InstantAcmeFastPolls => "instant-acme, 5 ms polls",
@@ -57,6 +66,7 @@ impl Kind {
     pub fn connect(self, url: &str, root: &Path) -> Result<Box<dyn Client>, Box<dyn Error>> {
         Ok(match self {
             Self::Floor => Box::new(floor::Floor::connect(url, root)?),
+            Self::FloorOverAcmeHttp => Box::new(floor::Floor::connect_by_acme_http(url, root)?),
             Self::AcmeLib => Box::new(acme_lib::AcmeLib::connect(url, root)?),
             Self::InstantAcme | Self::InstantAcmeFastPolls | Self::InstantAcmeNoDelay => {
                 Box::new(instant_acme::InstantAcme::connect(self, url, root)?)

@@ -13,20 +13,31 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 const HELP: &str = "\
-command [--rounds N]
+command [--rounds N] [--acmectl FILE]
 
 Has acmectl and lego obtain a certificate from one Pebble, one after the other, N times (5). Both
-have an account already, and both answer http-01 themselves.";
+have an account already, and both answer http-01 themselves. acmectl is built unless it is given.";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
-        [] => compare(5),
-        ["--rounds", rounds] => compare(rounds.parse()?),
-        ["measure", program, arguments @ ..] => return measure(program, arguments),
-        _ => Err(HELP.into()),
-    }?;
+    let mut options = arguments.as_slice();
+    if let ["measure", program, arguments @ ..] = options {
+        return measure(program, arguments);
+    }
+    let (mut rounds, mut acmectl) = (5, None);
+    while let [option, value, rest @ ..] = options {
+        match *option {
+            "--rounds" => rounds = value.parse()?,
+            "--acmectl" => acmectl = Some(PathBuf::from(value)),
+            _ => return Err(HELP.into()),
+        }
+        options = rest;
+    }
+    if !options.is_empty() {
+        return Err(HELP.into());
+    }
+    compare(rounds, acmectl.map_or_else(build_acmectl, Ok)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -62,10 +73,10 @@ struct Run {
     wall: Duration,
 }
 
-fn compare(rounds: u32) -> Result<(), Box<dyn Error>> {
+fn compare(rounds: u32, acmectl: PathBuf) -> Result<(), Box<dyn Error>> {
     let http_port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let world = World {
-        acmectl: build_acmectl()?,
+        acmectl,
         pebble: Pebble::start(&Settings { http_port, nonce_reject: Some(0) })?,
         http: format!("127.0.0.1:{http_port}"),
         state: TempDir::new()?,

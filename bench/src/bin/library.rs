@@ -61,9 +61,11 @@ impl Settings {
     fn certificates_for(&self, kind: Kind) -> u32 {
         match kind {
             Kind::InstantAcme => self.certificates.div_ceil(5),
-            Kind::Floor | Kind::AcmeLib | Kind::InstantAcmeFastPolls | Kind::InstantAcmeNoDelay => {
-                self.certificates
-            }
+            Kind::Floor
+            | Kind::FloorOverAcmeHttp
+            | Kind::AcmeLib
+            | Kind::InstantAcmeFastPolls
+            | Kind::InstantAcmeNoDelay => self.certificates,
         }
     }
 }
@@ -97,7 +99,7 @@ fn compare(settings: &Settings) -> Result<(), Box<dyn Error>> {
             runs.push(run(kind, settings)?);
         }
     }
-    let [floor, _, instant_acme, ..] = &runs;
+    let [floor, _, _, instant_acme, ..] = &runs;
     let rows: Vec<_> = Kind::ALL
         .into_iter()
         .zip(&runs)

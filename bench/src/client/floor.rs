@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use acme_proto::limits::FIRST_POLL_WAIT;
+use acme_proto::limits::{EXCHANGE_TIME_LIMIT, FIRST_POLL_WAIT};
+use acme_proto::{Exchange, Operation};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -24,7 +25,7 @@ use serde::Deserialize;
 use super::Client;
 
 pub(super) struct Floor {
-    connection: Connection,
+    transport: Box<dyn Transport>,
     key: EcdsaKeyPair,
     random: SystemRandom,
     /// `"kid":"URL"`, once there is an account.
@@ -34,16 +35,26 @@ pub(super) struct Floor {
 }
 
 impl Floor {
+    /// Over one connection of its own.
     pub(super) fn connect(url: &str, root: &Path) -> Result<Self, Box<dyn Error>> {
-        let mut connection = Connection::open(url, root)?;
-        let directory = connection.exchange("GET", url, "")?;
+        Self::over(Box::new(Connection::open(url, root)?), url)
+    }
+
+    /// Over the transport of acme-lib, to tell the cost of that from the cost of the rest.
+    pub(super) fn connect_by_acme_http(url: &str, root: &Path) -> Result<Self, Box<dyn Error>> {
+        let client = acme_http::Client::builder().root_pem(std::fs::read(root)?).build()?;
+        Self::over(Box::new(client), url)
+    }
+
+    fn over(mut transport: Box<dyn Transport>, url: &str) -> Result<Self, Box<dyn Error>> {
+        let directory = transport.exchange("GET", url, "")?;
         let directory: Directory = serde_json::from_slice(&directory.body)?;
-        let nonce = connection.exchange("HEAD", &directory.new_nonce, "")?.nonce;
+        let nonce = transport.exchange("HEAD", &directory.new_nonce, "")?.nonce;
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
         let point = key.public_key().as_ref();
         let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..]));
         let mut floor = Self {
-            connection,
+            transport,
             signer: format!(r#""jwk":{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#),
             key,
             random: SystemRandom::new(),
@@ -68,7 +79,7 @@ impl Floor {
         write!(body, r#"","payload":"{payload}","signature":""#)?;
         URL_SAFE_NO_PAD.encode_string(signature, &mut body);
         body.push_str("\"}");
-        let response = self.connection.exchange("POST", url, &body)?;
+        let response = self.transport.exchange("POST", url, &body)?;
         self.nonce.clone_from(&response.nonce);
         Ok(response)
     }
@@ -117,6 +128,29 @@ impl Client for Floor {
     }
 }
 
+trait Transport {
+    fn exchange(&mut self, method: &str, url: &str, body: &str) -> Result<Response, Box<dyn Error>>;
+}
+
+impl Transport for acme_http::Client {
+    fn exchange(&mut self, method: &str, url: &str, body: &str) -> Result<Response, Box<dyn Error>> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("user-agent", "floor/1")
+            .header("content-type", "application/jose+json")
+            .body(body.as_bytes().to_vec())?;
+        let exchange = Exchange::new(request, Operation::Order, 1 << 20, EXCHANGE_TIME_LIMIT);
+        let (head, body) = self.perform(vec![exchange]).pop().ok_or("no response")??.into_parts();
+        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok(Response {
+            location: header("location").to_owned(),
+            nonce: header("replay-nonce").to_owned(),
+            body,
+        })
+    }
+}
+
 struct Connection {
     stream: StreamOwned<ClientConnection, TcpStream>,
     authority: String,
@@ -136,6 +170,18 @@ impl Connection {
         Ok(Self { stream: StreamOwned::new(tls, socket), authority: authority.to_string() })
     }
 
+    fn receive(&mut self, input: &mut Vec<u8>) -> Result<(), Box<dyn Error>> {
+        let mut buffer = [0; 8192];
+        let count = self.stream.read(&mut buffer)?;
+        if count == 0 {
+            return Err("the connection was closed".into());
+        }
+        input.extend_from_slice(&buffer[..count]);
+        Ok(())
+    }
+}
+
+impl Transport for Connection {
     fn exchange(&mut self, method: &str, url: &str, body: &str) -> Result<Response, Box<dyn Error>> {
         let path = url.split_once(&self.authority).ok_or("another host")?.1;
         let request = format!(
@@ -179,16 +225,6 @@ impl Connection {
             response.body = dechunked(&response.body).ok_or("bad chunks")?;
         }
         Ok(response)
-    }
-
-    fn receive(&mut self, input: &mut Vec<u8>) -> Result<(), Box<dyn Error>> {
-        let mut buffer = [0; 8192];
-        let count = self.stream.read(&mut buffer)?;
-        if count == 0 {
-            return Err("the connection was closed".into());
-        }
-        input.extend_from_slice(&buffer[..count]);
-        Ok(())
     }
 }
 

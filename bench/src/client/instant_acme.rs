@@ -30,15 +30,19 @@ impl InstantAcme {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let builder = match kind {
             Kind::InstantAcmeNoDelay => with_no_delay(root)?,
-            Kind::Floor | Kind::AcmeLib | Kind::InstantAcme | Kind::InstantAcmeFastPolls => {
-                Account::builder_with_root(root)?
-            }
+            Kind::Floor
+            | Kind::FloorOverAcmeHttp
+            | Kind::AcmeLib
+            | Kind::InstantAcme
+            | Kind::InstantAcmeFastPolls => Account::builder_with_root(root)?,
         };
         let polls = match kind {
             Kind::InstantAcmeFastPolls | Kind::InstantAcmeNoDelay => {
                 RetryPolicy::new().initial_delay(Duration::from_millis(5)).backoff(1.0)
             }
-            Kind::Floor | Kind::AcmeLib | Kind::InstantAcme => RetryPolicy::default(),
+            Kind::Floor | Kind::FloorOverAcmeHttp | Kind::AcmeLib | Kind::InstantAcme => {
+                RetryPolicy::default()
+            }
         };
         let request = NewAccount { contact: &[], terms_of_service_agreed: true, only_return_existing: false };
         let (account, _) = runtime.block_on(builder.create(&request, url.to_owned(), None))?;
