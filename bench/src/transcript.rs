@@ -12,6 +12,7 @@ use acme_proto::{
 use acme_testca::{Ca, Config, Finalize};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use http::Method;
 use jiff::Timestamp;
 
 type Response = Result<http::Response<Vec<u8>>, TransportError>;
@@ -23,6 +24,7 @@ pub struct Transcript {
     identifiers: Vec<Identifier>,
     csr: Vec<u8>,
     rounds: VecDeque<Vec<Response>>,
+    signed_requests: usize,
 }
 
 impl Transcript {
@@ -35,10 +37,10 @@ impl Transcript {
         Self::try_record(names).unwrap_or_else(|error| panic!("nothing was issued: {error}"))
     }
 
-    /// How many requests it has.
+    /// How many requests are signed; those for nonces are not.
     #[must_use]
-    pub fn requests(&self) -> usize {
-        self.rounds.iter().map(Vec::len).sum()
+    pub fn signed_requests(&self) -> usize {
+        self.signed_requests
     }
 
     /// Does everything that a client does for a certificate, but for the I/O: makes a key and a
@@ -95,12 +97,14 @@ impl Transcript {
         let csr = CertificateSigningRequest::new(&identifiers, &key)?.into_der();
         let intent = Intent::new(identifiers.clone(), csr.clone(), Some(key.to_pem()));
         let mut rounds = VecDeque::new();
+        let mut signed_requests = 0;
         drive(issue(identifiers.clone(), intent)?, &mut recorded, |exchanges| {
+            signed_requests += exchanges.iter().filter(|one| one.request.method() == Method::POST).count();
             let responses = ask(exchanges);
             rounds.push_back(responses.iter().flatten().cloned().map(Ok).collect());
             responses
         })?;
-        Ok(Self { session: repeated, identifiers, csr, rounds })
+        Ok(Self { session: repeated, identifiers, csr, rounds, signed_requests })
     }
 }
 
@@ -113,14 +117,14 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// Those of an issuance for so many names: one for each request, and one for the CSR.
+    /// Those of an issuance for so many names: one for each signed request, and one for the CSR.
     ///
     /// # Panics
     /// When there is no key to be had.
     #[must_use]
     pub fn of(names: usize) -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-        Self { key, random: SystemRandom::new(), count: Transcript::record(names).requests() + 1 }
+        Self { key, random: SystemRandom::new(), count: Transcript::record(names).signed_requests() + 1 }
     }
 
     /// Signs, and makes a key; returns the number of octets.
