@@ -137,8 +137,12 @@ pub enum Operation {
     Directory,
     /// Finalizing an order.
     Finalize,
+    /// Replacing the account's key.
+    KeyChange,
     /// Finding or making the account.
     NewAccount,
+    /// Authorizing a name before any order.
+    NewAuthz,
     /// Fetching a nonce.
     NewNonce,
     /// Making an order.
@@ -147,6 +151,8 @@ pub enum Operation {
     Order,
     /// Reading the account's list of orders.
     Orders,
+    /// Asking when to renew a certificate.
+    RenewalInfo,
     /// Revoking a certificate.
     RevokeCert,
 }
@@ -162,11 +168,14 @@ impl Operation {
             Self::Challenge => "challenge",
             Self::Directory => "directory",
             Self::Finalize => "finalize",
+            Self::KeyChange => "keyChange",
             Self::NewAccount => "newAccount",
+            Self::NewAuthz => "newAuthz",
             Self::NewNonce => "newNonce",
             Self::NewOrder => "newOrder",
             Self::Order => "order",
             Self::Orders => "orders",
+            Self::RenewalInfo => "renewalInfo",
             Self::RevokeCert => "revokeCert",
         }
     }

@@ -144,7 +144,7 @@ pub use call::Call;
 pub use chain::{Chain, Leaf};
 pub use challenge::{Challenge, ChallengeStatus, ChallengeType, OfferedChallenge};
 pub use checkpoint::{Checkpoint, Intent, SecretText};
-pub use directory::{Directory, DirectoryMeta};
+pub use directory::{AutoRenewalMeta, Directory, DirectoryMeta};
 pub use error::{
     Delivery, Error, Misuse, ProtocolError, Refusal, SignError, SolverError, StoreError, TransportError,
     TransportErrorKind, Unfinished, Violation,

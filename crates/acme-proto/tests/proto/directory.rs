@@ -186,3 +186,63 @@ fn directory_url_has_to_be_absolute_and_https() {
     }
     assert!(Session::new("https://[::1]:14000/dir?x=1", "test/1", sha256, 0).is_ok());
 }
+
+fn directory_with(meta: Value) -> Directory {
+    let mut world = World::cold();
+    world.ca.directory.insert("meta", meta);
+    world.run(&mut Directory::fetch()).unwrap()
+}
+
+#[test]
+fn extensions_are_announced() {
+    let meta = directory_with(json!({
+        "profiles": {"classic": "as ever", "shortlived": "six days", "odd": 7},
+        "subdomainAuthAllowed": true,
+        "auto-renewal": {"min-lifetime": 86400, "max-duration": 31536000, "allow-certificate-get": true},
+        "delegation-enabled": true,
+        "allow-certificate-get": true,
+        "accountHashPrefix": "https://ca.example/account-hash/",
+        "issuerDomainNames": ["ca.example", 7],
+        "inBandOnionCAARequired": true,
+    }))
+    .meta;
+    let profiles: Vec<_> = meta.profiles.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    assert_eq!(profiles, [("classic", "as ever"), ("odd", ""), ("shortlived", "six days")]);
+    let auto_renewal = meta.auto_renewal.unwrap();
+    assert_eq!(auto_renewal.min_lifetime, Some(Duration::from_secs(86400)));
+    assert_eq!(auto_renewal.max_duration, Some(Duration::from_secs(31_536_000)));
+    assert!(auto_renewal.allow_certificate_get);
+    assert!(meta.subdomain_auth_allowed && meta.delegation_enabled && meta.allow_certificate_get);
+    assert!(meta.in_band_onion_caa_required);
+    assert_eq!(meta.account_hash_prefix.as_deref(), Some("https://ca.example/account-hash/"));
+    assert_eq!(meta.issuer_domain_names, ["ca.example"]);
+}
+
+#[test]
+fn extensions_of_the_wrong_type_are_not_there() {
+    let meta = directory_with(json!({
+        "profiles": ["classic"],
+        "subdomainAuthAllowed": "yes",
+        "auto-renewal": null,
+        "delegation-enabled": 1,
+        "accountHashPrefix": {},
+        "issuerDomainNames": "ca.example",
+    }))
+    .meta;
+    assert_eq!(meta, acme_proto::DirectoryMeta::default());
+}
+
+#[test]
+fn resources_are_announced() {
+    let directory = directory_with(Value::Null);
+    let announced = [directory.has_key_change(), directory.has_new_authz(), directory.has_renewal_info()];
+    assert_eq!(announced, [false; 3]);
+    let mut world = World::cold();
+    for (member, path) in
+        [("keyChange", "/key"), ("newAuthz", "/authz"), ("renewalInfo", "https://ca.test/ari")]
+    {
+        world.ca.directory.insert(member, json!(path));
+    }
+    let directory = world.run(&mut Directory::fetch()).unwrap();
+    assert!(directory.has_key_change() && directory.has_new_authz() && directory.has_renewal_info());
+}
