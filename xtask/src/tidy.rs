@@ -9,6 +9,7 @@ use workspace::Workspace;
 mod ambient;
 mod crypto;
 mod edges;
+mod evidence;
 mod foreign;
 mod layout;
 mod machine;
@@ -70,7 +71,7 @@ impl fmt::Display for Problem {
     }
 }
 
-const CHECKS: [fn(&Workspace) -> Vec<Problem>; 10] = [
+const CHECKS: [fn(&Workspace) -> Vec<Problem>; 11] = [
     edges::check,
     crypto::check,
     foreign::check,
@@ -81,6 +82,7 @@ const CHECKS: [fn(&Workspace) -> Vec<Problem>; 10] = [
     ambient::check,
     unfinished::check,
     machine::check,
+    evidence::check,
 ];
 
 #[cfg(test)]
