@@ -9,7 +9,7 @@ use core::fmt;
 use core::mem;
 use core::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 
@@ -340,7 +340,8 @@ impl<T> Call<T> {
         let mut request = http::Request::builder()
             .method(method)
             .uri(url.uri().clone())
-            .header(USER_AGENT, session.user_agent.as_str());
+            .header(USER_AGENT, session.user_agent.as_str())
+            .header(ACCEPT_LANGUAGE, session.language.as_str());
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/jose+json");
         }

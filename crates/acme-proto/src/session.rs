@@ -26,6 +26,7 @@ pub type Sha256 = fn(&[u8]) -> [u8; 32];
 pub struct Session {
     pub(crate) directory_url: Url,
     pub(crate) user_agent: String,
+    pub(crate) language: String,
     sha256: Sha256,
     width: usize,
     jitter: u64,
@@ -53,6 +54,7 @@ impl Session {
         Ok(Self {
             directory_url: Url::parse(directory_url).ok_or_else(|| Misuse::Url(directory_url.into()))?,
             user_agent: user_agent.into(),
+            language: DEFAULT_LANGUAGE.into(),
             sha256,
             width: limits::DEFAULT_WIDTH,
             jitter: seed,
@@ -68,6 +70,7 @@ impl Session {
         Self {
             directory_url: self.directory_url.clone(),
             user_agent: self.user_agent.clone(),
+            language: self.language.clone(),
             sha256: self.sha256,
             width: self.width,
             jitter: seed,
@@ -81,6 +84,16 @@ impl Session {
     #[must_use]
     pub fn with_width(self, width: usize) -> Self {
         Self { width: width.max(1), ..self }
+    }
+
+    /// Asks for the CA's texts in these languages, the content of an `Accept-Language` header;
+    /// without this call in English. What can't stand in such a header is left out.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-6.1>
+    #[must_use]
+    pub fn with_language(self, languages: &str) -> Self {
+        let is_allowed = |c: &char| c.is_ascii_alphanumeric() || "-*,;=. ".contains(*c);
+        Self { language: languages.chars().filter(is_allowed).collect(), ..self }
     }
 
     /// Signs with an account that is known to exist, without asking the CA.
@@ -172,6 +185,8 @@ impl fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
+
+const DEFAULT_LANGUAGE: &str = "en";
 
 /// The thumbprint of an account key, and the digest that made it.
 ///

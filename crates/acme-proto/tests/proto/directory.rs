@@ -246,3 +246,18 @@ fn resources_are_announced() {
     let directory = world.run(&mut Directory::fetch()).unwrap();
     assert!(directory.has_key_change() && directory.has_new_authz() && directory.has_renewal_info());
 }
+
+#[test]
+fn language_is_asked_for_and_breaks_no_header() {
+    let mut session = Session::new("https://ca.example/directory", "test/1", sha256, 1)
+        .unwrap()
+        .with_language("de,\r\nen;q=0.5");
+    let start = acme_proto::Flow::resume(
+        &mut Directory::fetch(),
+        &mut session,
+        acme_proto::Input::Start,
+        jiff::Timestamp::UNIX_EPOCH,
+    );
+    let acme_proto::Step::Exchange(exchanges) = start.unwrap() else { panic!("no request") };
+    assert_eq!(exchanges[0].request.headers()["accept-language"], "de,en;q=0.5");
+}

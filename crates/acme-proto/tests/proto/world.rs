@@ -229,6 +229,7 @@ fn describe(exchange: &acme_proto::Exchange) -> String {
     let request = &exchange.request;
     assert_eq!(request.uri().scheme_str(), Some("https"));
     assert_eq!(request.headers()["user-agent"], "test/1");
+    assert_eq!(request.headers()["accept-language"], "en");
     let path = request.uri().path();
     if request.method() != Method::POST {
         assert!(request.body().is_empty());
