@@ -14,6 +14,7 @@ mod renewal;
 mod revocation;
 mod rollover;
 mod sabotage;
+mod standing;
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -282,6 +283,7 @@ impl Ca {
             Route::Certificate(id, chain) => self.certificate(request, id, chain),
             Route::RenewalInfo(id) => self.renewal_info(id, now),
             Route::Revoke => self.revoke_certificate(request, now),
+            Route::Agreement(id) => self.agreement(id),
             Route::Unknown => Err(Problem::not_found("resource").into()),
         }
     }
@@ -428,7 +430,9 @@ fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Ref
         return Err(Problem::new("malformed", 413, "the body is larger than 1 MiB").into());
     }
     let allowed: &[Method] = match route.operation() {
-        Operation::Directory | Operation::NewNonce | Operation::RenewalInfo => &[Method::GET, Method::HEAD],
+        Operation::Directory | Operation::NewNonce | Operation::RenewalInfo | Operation::Agreement => {
+            &[Method::GET, Method::HEAD]
+        }
         Operation::NewAccount
         | Operation::Account
         | Operation::Orders

@@ -59,6 +59,8 @@ pub struct Config {
     pub null_members: bool,
     /// The terms that newAccount must agree to.
     pub terms_of_service: Option<String>,
+    /// The page about the CA that the directory links to (section 7.1.1).
+    pub website: Option<String>,
     /// The external accounts by key identifier. Without any, the CA knows no external account
     /// binding and ignores it (section 7.3.4).
     pub external_accounts: BTreeMap<String, MacKey>,
@@ -191,6 +193,7 @@ impl Default for Config {
             extra_members: false,
             null_members: false,
             terms_of_service: None,
+            website: None,
             external_accounts: BTreeMap::new(),
             external_account_required: false,
             external_account_single_use: false,

@@ -39,6 +39,8 @@ pub enum Operation {
     RenewalInfo,
     /// Revoking a certificate.
     Revoke,
+    /// Agreeing to changed terms, at a page for humans.
+    Agreement,
     /// A path that is none of the CA's.
     Unknown,
 }
@@ -61,6 +63,7 @@ pub(crate) enum Route<'a> {
     Certificate(&'a str, Chain),
     RenewalInfo(&'a str),
     Revoke,
+    Agreement(&'a str),
     Unknown,
 }
 
@@ -87,6 +90,7 @@ impl<'a> Route<'a> {
             (Some("certificate"), Some(id), Some("1"), None) => Self::Certificate(id, Chain::Alternate),
             (Some("renewal-info"), Some(id), None, None) => Self::RenewalInfo(id),
             (Some("revoke-cert"), None, None, None) => Self::Revoke,
+            (Some("agreement"), Some(id), None, None) => Self::Agreement(id),
             _ => Self::Unknown,
         }
     }
@@ -108,6 +112,7 @@ impl<'a> Route<'a> {
             Self::Certificate(..) => Operation::Certificate,
             Self::RenewalInfo(_) => Operation::RenewalInfo,
             Self::Revoke => Operation::Revoke,
+            Self::Agreement(_) => Operation::Agreement,
             Self::Unknown => Operation::Unknown,
         }
     }

@@ -192,6 +192,11 @@ impl TestCa {
         self.ca().save()
     }
 
+    /// Does with the CA itself what this type has no method for. Requests wait meanwhile.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Ca) -> T) -> T {
+        act(&mut self.ca())
+    }
+
     fn ca(&self) -> MutexGuard<'_, Ca> {
         lock(&self.shared.ca)
     }

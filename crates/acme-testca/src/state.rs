@@ -40,6 +40,9 @@ pub(crate) struct Account {
     pub(crate) key: Option<PublicKey>,
     pub(crate) contact: Vec<String>,
     pub(crate) terms_agreed: bool,
+    /// The terms that were agreed to.
+    #[serde(default)]
+    pub(crate) agreed_to: Option<String>,
     pub(crate) status: AccountStatus,
     /// Oldest first.
     pub(crate) orders: Vec<String>,
@@ -62,6 +65,7 @@ pub(crate) struct Binding {
 pub(crate) enum AccountStatus {
     Valid,
     Deactivated,
+    Revoked,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -122,6 +126,7 @@ pub(crate) enum AuthorizationStatus {
     Invalid,
     Deactivated,
     Expired,
+    Revoked,
 }
 
 #[derive(Clone, Serialize, Deserialize)]

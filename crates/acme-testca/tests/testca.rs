@@ -40,6 +40,8 @@ mod saved;
 #[cfg(feature = "serve")]
 #[path = "testca/served.rs"]
 mod served;
+#[path = "testca/standing.rs"]
+mod standing;
 #[path = "testca/strictness.rs"]
 mod strictness;
 #[path = "testca/switches.rs"]
@@ -47,3 +49,5 @@ mod switches;
 #[cfg(feature = "serve")]
 #[path = "testca/tls.rs"]
 mod tls;
+#[path = "testca/wire.rs"]
+mod wire;

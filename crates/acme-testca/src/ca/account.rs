@@ -28,9 +28,7 @@ impl Ca {
         let wish = object(&payload)?;
         let only_existing = flag(&wish, "onlyReturnExisting")?;
         if let Some(id) = self.account_of(&key) {
-            if self.account_record(&id)?.status != AccountStatus::Valid {
-                return Err(admission::deactivated().into());
-            }
+            admission::check_status(self.account_record(&id)?.status)?;
             return Ok(self.account_response(StatusCode::OK, &id));
         }
         if only_existing {
@@ -44,7 +42,7 @@ impl Ca {
         let contact = contacts(&wish)?.unwrap_or_default();
         let terms_agreed = flag(&wish, "termsOfServiceAgreed")?;
         if let (Some(terms), false) = (&self.config.terms_of_service, terms_agreed) {
-            return Err(terms_wanted(terms));
+            return Err(terms_wanted(terms, terms));
         }
         let binding = self.external_binding(&wish, &self.url_of(request), &key)?;
         if self.certificate_key_is(&key) {
@@ -57,6 +55,7 @@ impl Ca {
             key: Some(key),
             contact,
             terms_agreed,
+            agreed_to: self.config.terms_of_service.clone().filter(|_| terms_agreed),
             status: AccountStatus::Valid,
             orders: Vec::new(),
             old_thumbprints: Vec::new(),
@@ -221,13 +220,14 @@ impl Ca {
     }
 }
 
-fn terms_wanted(terms: &str) -> Refusal {
+/// Refuses a request until the terms are agreed to, at a page for humans (RFC 8555 section 7.3.3).
+pub(super) fn terms_wanted(terms: &str, page: &str) -> Refusal {
     let mut problem = Problem::new(
         "userActionRequired",
         403,
         "RFC 8555 section 7.3.3: the terms of service must be agreed to, with \"termsOfServiceAgreed\"",
     );
-    problem.instance = Some(terms.into());
+    problem.instance = Some(page.into());
     Refusal::from(problem).with(header::LINK, format!("<{terms}>;rel=\"terms-of-service\""))
 }
 

@@ -65,9 +65,7 @@ impl Ca {
             if let Some(record) = self.log.current() {
                 record.account = Some(url);
             }
-            if self.account_record(id)?.status != AccountStatus::Valid {
-                return Err(deactivated().into());
-            }
+            check_status(self.account_record(id)?.status)?;
         }
         Ok((caller, jws.payload))
     }
@@ -137,8 +135,14 @@ pub(super) fn bad_nonce(why: &str) -> Problem {
     Problem::new("badNonce", 400, format!("RFC 8555 section 6.5: the nonce is refused: {why}"))
 }
 
-pub(super) fn deactivated() -> Problem {
-    Problem::new("unauthorized", 401, "RFC 8555 section 7.3.6: the account is deactivated")
+/// Refuses accounts that are not valid any more.
+pub(super) fn check_status(status: AccountStatus) -> Result<(), Problem> {
+    let detail = match status {
+        AccountStatus::Valid => return Ok(()),
+        AccountStatus::Deactivated => "RFC 8555 section 7.3.6: the account is deactivated",
+        AccountStatus::Revoked => "RFC 8555 section 7.1.6: the account was revoked by the CA",
+    };
+    Err(Problem::new("unauthorized", 401, detail))
 }
 
 fn check_content_type(request: &Request<Vec<u8>>) -> Result<(), Refusal> {

@@ -72,6 +72,7 @@ impl Ca {
         if !self.config.pre_authorization {
             return Err(Problem::not_found("resource").into());
         }
+        self.check_terms(&account)?;
         let wish = object(&payload)?;
         let identifier = identifier::parse_one(wish.get("identifier"), self.config.identifier_rules())?;
         let id = self.make_authorization(&account, identifier, false, now);
@@ -154,7 +155,8 @@ impl Ca {
         let found = self.valid_authorization(account, &base, wildcard, now);
         if let Some(id) = found
             && (self.is_pre_authorized(&id)
-                || self.state.dice.happens(self.config.authorization_reuse_percent))
+                || (self.is_for_several_orders(&id)
+                    && self.state.dice.happens(self.config.authorization_reuse_percent)))
         {
             return id;
         }
@@ -163,6 +165,15 @@ impl Ca {
 
     fn is_pre_authorized(&self, id: &str) -> bool {
         self.state.authorizations.get(id).is_some_and(|authorization| authorization.pre_authorized)
+    }
+
+    /// Authorizations by a record that stays are not used again, as at Boulder: it can be read anew.
+    fn is_for_several_orders(&self, id: &str) -> bool {
+        let persistent = Method::DnsPersist01.challenge_type();
+        self.state.authorizations.get(id).is_some_and(|authorization| {
+            let mut challenges = authorization.challenges.iter();
+            !challenges.any(|one| one.kind == persistent && one.status == ChallengeStatus::Valid)
+        })
     }
 
     fn make_authorization(
@@ -281,7 +292,8 @@ impl Ca {
                 | AuthorizationStatus::Valid
                 | AuthorizationStatus::Invalid
                 | AuthorizationStatus::Deactivated
-                | AuthorizationStatus::Expired,
+                | AuthorizationStatus::Expired
+                | AuthorizationStatus::Revoked,
                 ChallengeStatus::Pending | ChallengeStatus::Invalid,
             ) => {
                 return Err(Problem::malformed(format!(
@@ -341,9 +353,11 @@ impl Ca {
                 Ok(())
             }
             AuthorizationStatus::Deactivated => Ok(()),
-            AuthorizationStatus::Invalid | AuthorizationStatus::Expired => Err(Problem::malformed(
-                "RFC 8555 section 7.1.6: only a pending or valid authorization can be deactivated",
-            )),
+            AuthorizationStatus::Invalid | AuthorizationStatus::Expired | AuthorizationStatus::Revoked => {
+                Err(Problem::malformed(
+                    "RFC 8555 section 7.1.6: only a pending or valid authorization can be deactivated",
+                ))
+            }
         }
     }
 
@@ -422,7 +436,8 @@ impl Ca {
             AuthorizationStatus::Invalid => challenge.status == ChallengeStatus::Invalid,
             AuthorizationStatus::Pending
             | AuthorizationStatus::Deactivated
-            | AuthorizationStatus::Expired => true,
+            | AuthorizationStatus::Expired
+            | AuthorizationStatus::Revoked => true,
         };
         let mut challenges = Vec::new();
         for (index, challenge) in authorization.challenges.iter().enumerate() {

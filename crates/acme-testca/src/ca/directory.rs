@@ -35,6 +35,9 @@ impl Ca {
         if let Some(terms) = &self.config.terms_of_service {
             meta.insert("termsOfService".to_owned(), json!(terms));
         }
+        if let Some(website) = &self.config.website {
+            meta.insert("website".to_owned(), json!(website));
+        }
         if self.config.external_account_required {
             meta.insert("externalAccountRequired".to_owned(), json!(true));
         }

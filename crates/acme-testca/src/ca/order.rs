@@ -26,6 +26,7 @@ impl Ca {
         now: Timestamp,
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (account, payload) = self.admit_account(request)?;
+        self.check_terms(&account)?;
         let wish = object(&payload)?;
         let mut identifiers = identifier::parse_all(wish.get("identifiers"), self.config.identifier_rules())?;
         let not_before = date(&wish, "notBefore")?;

@@ -54,6 +54,7 @@ impl Ca {
             | Route::Orders(_)
             | Route::KeyChange
             | Route::Revoke
+            | Route::Agreement(_)
             | Route::Unknown => Vec::new(),
         }
     }
