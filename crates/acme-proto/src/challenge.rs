@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -243,6 +244,27 @@ impl Challenge {
     #[must_use]
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
+    }
+
+    /// The server name that a CA asks for in the handshake of tls-alpn-01: the name, or the reverse
+    /// name of an address.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8737#section-3> and
+    /// <https://www.rfc-editor.org/rfc/rfc8738#section-6>
+    #[must_use]
+    pub fn tls_server_name(&self) -> String {
+        match &self.identifier {
+            Identifier::Ip(IpAddr::V4(address)) => {
+                let [a, b, c, d] = address.octets();
+                format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+            }
+            Identifier::Ip(IpAddr::V6(address)) => {
+                let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+                let labels: String = nibbles.map(|nibble| format!("{nibble:x}.")).collect();
+                format!("{labels}ip6.arpa")
+            }
+            Identifier::Dns(_) | Identifier::Other { .. } => self.identifier.to_string(),
+        }
     }
 
     /// The name as it stands in the order: with `*.` for a wildcard.

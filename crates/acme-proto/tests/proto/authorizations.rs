@@ -1,8 +1,8 @@
 //! Authorizations: which challenge is chosen, and what becomes of one that fails.
 
 use acme_proto::{
-    Authorization, AuthorizationStatus, ChallengeType, Error, Issue, Misuse, OfferedChallenge, Operation,
-    Order, ProblemKind, Violation, limits,
+    Authorization, AuthorizationStatus, Challenge, ChallengeType, Error, Identifier, Issue, Misuse,
+    OfferedChallenge, Operation, Order, ProblemKind, Violation, limits,
 };
 use serde_json::{Value, json};
 
@@ -221,4 +221,24 @@ fn authorization_is_polled_alone_and_deactivated_alone() {
     assert_eq!(given_up.status, AuthorizationStatus::Deactivated);
     let polled = world.run(&mut Authorization::poll(url)).unwrap();
     assert_eq!(polled.status, AuthorizationStatus::Deactivated);
+}
+
+#[test]
+fn server_name_of_an_address_is_its_reverse_name() {
+    let server_name = |name: &str| {
+        let challenge = json!({
+            "identifier": name.parse::<Identifier>().unwrap(),
+            "wildcard": false,
+            "kind": "tls-alpn-01",
+            "url": "https://ca.example/challenge/1",
+            "token": "t".repeat(OfferedChallenge::MIN_TOKEN),
+            "key_authorization": "",
+            "digest": vec![0; 32],
+        });
+        serde_json::from_value::<Challenge>(challenge).unwrap().tls_server_name()
+    };
+    assert_eq!(server_name("a.example"), "a.example");
+    assert_eq!(server_name("192.0.2.1"), "1.2.0.192.in-addr.arpa");
+    let expected = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+    assert_eq!(server_name("2001:db8::1"), expected);
 }
