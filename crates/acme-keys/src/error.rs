@@ -32,8 +32,8 @@ pub enum Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// A request can't hold a name of this type.
-    #[error("a certificate signing request can't hold '{0}': it is neither a DNS name nor an IP address")]
+    /// A request or a certificate can't hold a name of this type.
+    #[error("a certificate can't hold '{0}': it is neither a DNS name nor an IP address")]
     Identifier(Identifier),
     /// A certificate and a private key do not belong together.
     #[error("the certificate is for another key")]

@@ -11,6 +11,7 @@
 //! | a certificate's key | [`CertificateKey`] |
 //! | asking for a certificate | [`CertificateSigningRequest`] |
 //! | reading a certificate | [`CertificateInfo`] |
+//! | answering tls-alpn-01 | [`ChallengeCertificate`] |
 //!
 //! ```
 //! use acme_keys::{CertificateKey, CertificateSigningRequest, KeyType};
@@ -30,6 +31,7 @@ mod account_key;
 mod certificate;
 mod certificate_key;
 mod certified_key;
+mod challenge_certificate;
 mod digest;
 mod error;
 mod hmac_key;
@@ -45,6 +47,7 @@ pub use account_key::AccountKey;
 pub use certificate::CertificateInfo;
 pub use certificate_key::{CertificateKey, KeyType, UnknownKeyType};
 pub use certified_key::Certificate;
+pub use challenge_certificate::ChallengeCertificate;
 pub use digest::sha256;
 pub use error::{CryptoOperation, Error, Item, PemFault};
 pub use hmac_key::{HmacAlgorithm, HmacKey};

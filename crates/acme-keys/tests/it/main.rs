@@ -4,6 +4,7 @@
 mod account_key;
 mod certificate;
 mod certificate_key;
+mod challenge_certificate;
 mod openssl;
 mod pem;
 mod request;
