@@ -82,7 +82,7 @@ impl Authorize {
                     }
                     remember(checkpoint, &challenges);
                     self.state = State::Save(challenges);
-                    return Ok(Progress::Pending(Step::Save(checkpoint.clone())));
+                    return Ok(Progress::Pending(Step::Save(Box::new(checkpoint.clone()))));
                 }
                 State::Save(challenges) => {
                     cx.take_saved()?;

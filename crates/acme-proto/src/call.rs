@@ -69,6 +69,8 @@ pub(crate) enum Target {
     NewAccount,
     NewNonce,
     NewOrder,
+    /// The renewal information of a certificate, by its identifier.
+    RenewalInfo(String),
     RevokeCert,
     Account,
     /// A URL that a caller gave, to be checked when it is used.
@@ -281,6 +283,7 @@ impl<T> Call<T> {
         let is_resource = match &self.request.target {
             Target::Directory => return true,
             Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert => true,
+            Target::RenewalInfo(_) => true,
             Target::Account | Target::Text(_) => false,
         };
         (is_resource || self.is_signed()) && session.fresh_directory(now).is_none()
@@ -293,6 +296,11 @@ impl<T> Call<T> {
             Target::NewNonce => resource(session, Operation::NewNonce, |d| d.new_nonce.as_ref()),
             Target::NewOrder => resource(session, Operation::NewOrder, |d| d.new_order.as_ref()),
             Target::RevokeCert => resource(session, Operation::RevokeCert, |d| d.revoke_cert.as_ref()),
+            Target::RenewalInfo(id) => {
+                let url = resource(session, Operation::RenewalInfo, |d| d.renewal_info.as_ref())?;
+                url.child(id)
+                    .ok_or_else(|| Error::protocol(Operation::RenewalInfo, Violation::Url(id.clone())))
+            }
             Target::Account => Ok(session.account()?.url.clone()),
             Target::Text(text) => Url::parse(text)
                 .ok_or_else(|| Error::protocol(self.request.operation, Violation::Url(text.clone()))),

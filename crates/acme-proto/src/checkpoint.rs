@@ -1,6 +1,6 @@
 //! What has to survive a crash in the middle of an issuance.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::challenge::Challenge;
 use crate::identifier::Identifier;
+use crate::renewal::CertificateId;
+use crate::wish::Profile;
 
 /// The state of an issuance that must be durable before the flow goes on.
 ///
@@ -48,6 +50,20 @@ pub struct Intent {
     pub not_before: Option<Timestamp>,
     /// The requested end of validity; not every CA takes it.
     pub not_after: Option<Timestamp>,
+    /// The kind of certificate.
+    #[serde(default)]
+    pub profile: Option<Profile>,
+    /// The certificate that this one is to replace. It is left out where the CA has no renewal
+    /// information, or refuses it.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9773#section-5>
+    #[serde(default)]
+    pub replaces: Option<CertificateId>,
+    /// The domains whose authorization is to serve the names below them, where the CA does that.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9444#section-4.3>
+    #[serde(default)]
+    pub ancestor_domains: Vec<Identifier>,
     /// The certificate signing request, as DER.
     pub csr: Vec<u8>,
     /// The certificate's key, for who made it; the flow only carries it.
@@ -64,9 +80,20 @@ impl Intent {
             identifiers,
             not_before: None,
             not_after: None,
+            profile: None,
+            replaces: None,
+            ancestor_domains: Vec::new(),
             csr,
             private_key,
         }
+    }
+}
+
+impl Intent {
+    /// The domain whose authorization is to serve this name: the nearest one above it.
+    pub(crate) fn ancestor_of(&self, identifier: &Identifier) -> Option<&Identifier> {
+        let above = self.ancestor_domains.iter().filter(|ancestor| identifier.is_below(ancestor));
+        above.max_by_key(|ancestor| ancestor.to_string().len())
     }
 }
 

@@ -1,16 +1,20 @@
 //! Errors, split by whose fault they are.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
 use core::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::challenge::ChallengeType;
 use crate::flow::Operation;
 use crate::identifier::{Identifier, IdentifierError};
 use crate::problem::{Problem, ProblemKind};
+use crate::wish::OrderOption;
 
 /// Why a flow ended without its output.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +125,12 @@ impl From<Refusal> for Error {
     }
 }
 
+impl From<Box<Refusal>> for Error {
+    fn from(refusal: Box<Refusal>) -> Self {
+        Self::Problem(refusal)
+    }
+}
+
 /// A refusal of the CA: its problem document, and what it was about.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -139,6 +149,8 @@ pub struct Refusal {
     pub identifier: Option<Identifier>,
     /// The challenge that failed, where it is about one.
     pub challenge: Option<ChallengeType>,
+    /// What a refused newOrder asked for and not every CA takes: the cause may be there.
+    pub options: Vec<OrderOption>,
     /// The refusals of the order's other names.
     pub others: Vec<Self>,
 }
@@ -152,6 +164,7 @@ impl Refusal {
             help: Vec::new(),
             identifier: None,
             challenge: None,
+            options: Vec::new(),
             others: Vec::new(),
         }
     }
@@ -173,6 +186,9 @@ impl fmt::Display for Refusal {
             (None, _) => write!(f, "the CA refused {}", self.operation)?,
         }
         write!(f, ": {}", self.problem)?;
+        if !self.options.is_empty() {
+            write!(f, "; the order asked for {}, which not every CA takes", listed(&self.options))?;
+        }
         for other in &self.others {
             write!(f, "; {other}")?;
         }
@@ -181,6 +197,11 @@ impl fmt::Display for Refusal {
 }
 
 impl StdError for Refusal {}
+
+/// A list for people.
+fn listed<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
 
 /// A response that breaks the RFC.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -225,6 +246,14 @@ pub enum Violation {
     /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
+    /// The order lacks the profile that was asked for.
+    #[error("the order has {}, not the profile '{wanted}'", profile_text(got.as_deref()))]
+    Profile {
+        /// The profile that was asked for.
+        wanted: String,
+        /// The profile of the order.
+        got: Option<String>,
+    },
     /// A redirect where none may be, or one too many.
     #[error("an unexpected redirect")]
     Redirect,
@@ -234,6 +263,18 @@ pub enum Violation {
     /// A URL that is not absolute or not https.
     #[error("'{0}' is not an absolute https URL")]
     Url(String),
+    /// A window of renewal that ends before it starts.
+    #[error("the window from {start} to {end} is none")]
+    Window {
+        /// Its start.
+        start: Timestamp,
+        /// Its end.
+        end: Timestamp,
+    },
+}
+
+fn profile_text(profile: Option<&str>) -> String {
+    profile.map_or_else(|| "no profile".to_string(), |profile| format!("the profile '{profile}'"))
 }
 
 /// Something that the caller asked for and that can't be right.
@@ -280,6 +321,14 @@ pub enum Misuse {
     /// The CA has no such operation.
     #[error("the CA does not offer {0}")]
     NotOffered(Operation),
+    /// The CA has no profile of this name.
+    #[error("the CA does not offer the profile '{profile}'{}", offered_text(offered))]
+    ProfileNotOffered {
+        /// The profile that was asked for.
+        profile: String,
+        /// The profiles that it offers.
+        offered: Vec<String>,
+    },
     /// The CA asks for agreement to its terms of service.
     #[error("the CA's terms of service have to be agreed to: {0}")]
     TermsNotAgreed(String),
@@ -289,6 +338,10 @@ pub enum Misuse {
     /// The URL of the directory is not https.
     #[error("'{0}' is not an absolute https URL")]
     Url(String),
+}
+
+fn offered_text(offered: &[String]) -> String {
+    if offered.is_empty() { "; it has none".to_string() } else { format!("; it has {}", listed(offered)) }
 }
 
 /// The CA is not done yet, and asks for more patience than a flow has.

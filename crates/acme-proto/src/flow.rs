@@ -1,5 +1,6 @@
 //! The contract between a flow and its driver.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -52,7 +53,7 @@ pub enum Step<T> {
     /// Let time pass. Answer with [`Input::Elapsed`].
     Wait(Duration),
     /// Make this durable. Answer with [`Input::Saved`].
-    Save(Checkpoint),
+    Save(Box<Checkpoint>),
     /// Put all these responses in place. Answer with [`Input::Solver`].
     Present(Vec<Challenge>),
     /// Take these responses away; one that is not there is no error. Answer with

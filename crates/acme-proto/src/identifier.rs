@@ -82,6 +82,14 @@ impl Identifier {
         }
     }
 
+    /// Tells whether it is a DNS name below another one, at whatever depth.
+    #[must_use]
+    pub fn is_below(&self, ancestor: &Self) -> bool {
+        let (Self::Dns(name), Self::Dns(ancestor)) = (self, ancestor) else { return false };
+        let name = name.strip_prefix("*.").unwrap_or(name);
+        name.strip_suffix(ancestor.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({"type": self.kind(), "value": self.to_string()})
     }

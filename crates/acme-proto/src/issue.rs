@@ -1,5 +1,6 @@
 //! The main flow: from some names to a certificate, whatever happens on the way.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::convert::Infallible;
@@ -46,6 +47,7 @@ pub struct Issue {
     voided: bool,
     /// Whether somebody had sent a CSR before this flow looked at the order.
     was_finalized: bool,
+    profile: Option<String>,
     pending: Vec<String>,
     state: State,
 }
@@ -58,6 +60,8 @@ pub struct Issued {
     pub chain: Chain,
     /// The order that led to it.
     pub order_url: String,
+    /// The profile of the order, where it has one.
+    pub profile: Option<String>,
     /// The responses that could not be taken away, and why: they have to be swept later.
     pub left_in_place: Vec<(Challenge, SolverError)>,
 }
@@ -142,6 +146,7 @@ impl Issue {
             is_resumed,
             voided: false,
             was_finalized: false,
+            profile: None,
             pending: Vec::new(),
             state: State::Start,
         })
@@ -160,21 +165,21 @@ impl Issue {
                     cx.take_nothing()?;
                     self.state = self.start(cx)?;
                     if matches!(self.state, State::SaveIntent) {
-                        return Ok(Progress::Pending(Step::Save(self.checkpoint.clone())));
+                        return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                     }
                 }
                 State::SaveIntent => {
                     cx.take_saved()?;
                     self.state = State::Open(match self.is_resumed && !self.voided {
                         true => OpenOrder::find(),
-                        false => OpenOrder::create(cx, &self.checkpoint.intent),
+                        false => OpenOrder::create(cx, &self.checkpoint.intent)?,
                     });
                 }
                 State::Open(open) => {
                     let order = ready!(open.poll(cx, &self.checkpoint.intent)?);
                     self.checkpoint.order_url = Some(order.url.clone());
                     self.state = State::SaveOrder(order);
-                    return Ok(Progress::Pending(Step::Save(self.checkpoint.clone())));
+                    return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                 }
                 State::Reread(call) => {
                     let outcome = match call.poll(cx) {
@@ -183,7 +188,7 @@ impl Issue {
                     };
                     self.state = self.reread(cx, outcome)?;
                     if matches!(self.state, State::SaveIntent) {
-                        return Ok(Progress::Pending(Step::Save(self.checkpoint.clone())));
+                        return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                     }
                 }
                 State::SaveOrder(order) => {
@@ -208,7 +213,7 @@ impl Issue {
                         return Ok(Progress::Ready(chain));
                     }
                     self.state = self.void();
-                    return Ok(Progress::Pending(Step::Save(self.checkpoint.clone())));
+                    return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                 }
                 State::End(_) => return Err(Misuse::Input.into()),
             }
@@ -269,6 +274,7 @@ impl Issue {
 
     /// What an order's status asks for.
     fn next_for(&mut self, cx: &mut Cx<'_>, order: Order) -> Result<State, Error> {
+        self.profile.clone_from(&order.profile);
         match &order.status {
             OrderStatus::Pending => Ok(State::Authorize(Authorize::new(&order, cx.session.width()))),
             OrderStatus::Ready | OrderStatus::Processing => {
@@ -327,7 +333,7 @@ impl Issue {
                     ready!(round.poll(cx)?);
                     self.checkpoint.order_url = None;
                     end.stage = EndStage::Save;
-                    return Ok(Progress::Pending(Step::Save(self.checkpoint.clone())));
+                    return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                 }
                 EndStage::Save if end.outcome.is_some() => match end.outcome.take() {
                     Some(Ok(chain)) => return Ok(Progress::Ready(self.issued(chain))),
@@ -373,7 +379,7 @@ impl Issue {
     fn closing_step(&self) -> Option<Step<Infallible>> {
         let State::End(end) = &self.state else { return None };
         let failed = matches!(end.outcome, Some(Err(_)));
-        (matches!(end.stage, EndStage::Save) && failed).then(|| Step::Save(self.checkpoint.clone()))
+        (matches!(end.stage, EndStage::Save) && failed).then(|| Step::Save(Box::new(self.checkpoint.clone())))
     }
 
     fn issued(&mut self, chain: Chain) -> Issued {
@@ -381,7 +387,12 @@ impl Issue {
         if let State::End(end) = &mut self.state {
             left_in_place = mem::take(&mut end.left_in_place);
         }
-        Issued { chain, order_url: self.checkpoint.order_url.clone().unwrap_or_default(), left_in_place }
+        Issued {
+            chain,
+            order_url: self.checkpoint.order_url.clone().unwrap_or_default(),
+            profile: self.profile.take(),
+            left_in_place,
+        }
     }
 
     /// Nothing was changed, and there is nothing to take away.

@@ -45,6 +45,13 @@ pub const POLLS_BEFORE_DIAGNOSIS: u32 = 12;
 pub const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// The longest Retry-After that is believed.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The shortest wait between two looks at renewal information (RFC 9773, section 4.3.2).
+pub const MIN_RENEWAL_INFO_WAIT: Duration = Duration::from_secs(60);
+/// The longest such wait.
+pub const MAX_RENEWAL_INFO_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// The wait where the CA says none, and after an error that does not pass soon (RFC 9773, section
+/// 4.3.3).
+pub const RENEWAL_INFO_WAIT: Duration = Duration::from_secs(6 * 3600);
 /// Most redirects from a directory URL.
 pub const MAX_REDIRECTS: u32 = 5;
 /// How long a directory is kept before it is fetched again.

@@ -21,6 +21,7 @@ use crate::poll::Poll;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::url::Url;
+use crate::wish::{Form, Profile};
 
 /// An order as the CA describes it.
 ///
@@ -46,6 +47,10 @@ pub struct Order {
     pub not_before: Option<Timestamp>,
     /// The end of validity that was asked for.
     pub not_after: Option<Timestamp>,
+    /// The profile, where it has one.
+    pub profile: Option<String>,
+    /// The certificate that it is to replace, by the identifier of RFC 9773.
+    pub replaces: Option<String>,
     /// Why it failed.
     pub error: Option<Problem>,
     /// When the CA wants to be asked again.
@@ -77,7 +82,7 @@ impl Order {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.4>
     pub fn create(intent: &Intent) -> Call<Self> {
-        Call::new(Self::create_request(intent), Self::decode_new)
+        Call::new(Self::create_request(intent, Form::WHOLE), Self::decode_new)
     }
 
     /// Reads an order.
@@ -110,14 +115,27 @@ impl Order {
         Poll::new(Self::read(url), |order| order.status != OrderStatus::Pending, |order| order.retry_after)
     }
 
-    pub(crate) fn create_request(intent: &Intent) -> Request {
-        let mut payload =
-            json!({ "identifiers": intent.identifiers.iter().map(Identifier::to_json).collect::<Vec<_>>() });
+    pub(crate) fn create_request(intent: &Intent, form: Form) -> Request {
+        let mut identifiers: Vec<Value> = intent.identifiers.iter().map(Identifier::to_json).collect();
+        if form.ancestors {
+            for (value, identifier) in identifiers.iter_mut().zip(&intent.identifiers) {
+                if let Some(ancestor) = intent.ancestor_of(identifier) {
+                    value["ancestorDomain"] = json!(ancestor.to_string());
+                }
+            }
+        }
+        let mut payload = json!({ "identifiers": identifiers });
         if let Some(time) = intent.not_before {
             payload["notBefore"] = json!(time.to_string());
         }
         if let Some(time) = intent.not_after {
             payload["notAfter"] = json!(time.to_string());
+        }
+        if let (Some(profile), true) = (&intent.profile, form.profile) {
+            payload["profile"] = json!(profile.name());
+        }
+        if let (Some(predecessor), true) = (&intent.replaces, form.replaces) {
+            payload["replaces"] = json!(predecessor.as_str());
         }
         Request::post(Operation::NewOrder, Target::NewOrder, payload.to_string())
     }
@@ -164,6 +182,8 @@ impl Order {
             expires: time(&document, "expires"),
             not_before: time(&document, "notBefore"),
             not_after: time(&document, "notAfter"),
+            profile: json::string(&document, "profile").map(ToString::to_string),
+            replaces: json::string(&document, "replaces").map(ToString::to_string),
             error: document.get("error").filter(|error| error.is_object()).map(Problem::from_json),
             retry_after: reply.retry_after(),
         })
@@ -192,6 +212,15 @@ impl Order {
             && self.is_for(&intent.identifiers)
             && same_time(intent.not_before, self.not_before)
             && same_time(intent.not_after, self.not_after)
+            && self.has_profile(intent)
+    }
+
+    /// Tells whether the order has the profile without which it is not what was asked for.
+    pub(crate) fn has_profile(&self, intent: &Intent) -> bool {
+        match &intent.profile {
+            Some(Profile::Required(name)) => self.profile.as_ref() == Some(name),
+            Some(Profile::Preferred(_)) | None => true,
+        }
     }
 }
 

@@ -19,7 +19,6 @@ pub(crate) struct Cx<'a> {
 }
 
 /// How far a part got: done, or stuck until a step is carried out.
-#[expect(clippy::large_enum_variant, reason = "it lives for one return")]
 pub(crate) enum Progress<T> {
     Ready(T),
     Pending(Step<Infallible>),

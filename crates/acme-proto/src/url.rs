@@ -49,6 +49,11 @@ impl Url {
         Self::parse(&format!("https://{authority}{folder}{reference}"))
     }
 
+    /// The URL below this one.
+    pub(crate) fn child(&self, segment: &str) -> Option<Self> {
+        Self::parse(&format!("{}/{segment}", self.text.trim_end_matches('/')))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }

@@ -20,10 +20,12 @@ mod proto {
     mod misuse;
     mod mutations;
     mod nonces;
+    mod options;
     mod orders;
     mod polling;
     mod problems;
     mod receiver;
+    mod renewal;
     mod requests;
     mod resume;
     mod retry_after;

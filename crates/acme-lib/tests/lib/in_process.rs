@@ -93,7 +93,7 @@ impl World {
                     Input::Elapsed
                 }
                 Step::Save(checkpoint) => {
-                    self.saved = Some(checkpoint);
+                    self.saved = Some(*checkpoint);
                     Input::Saved(Ok(()))
                 }
                 Step::Present(challenges) => {

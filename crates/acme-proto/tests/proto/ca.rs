@@ -40,6 +40,10 @@ pub(crate) struct Ca {
     pub(crate) authorizations: Vec<AuthorizationState>,
     pub(crate) accounts: u32,
     pub(crate) revoked: u32,
+    /// Whether newOrder leaves out what it does not know, and it knows no profiles.
+    pub(crate) ignores_profiles: bool,
+    /// What renewalInfo answers, and its Retry-After.
+    pub(crate) renewal_info: (Value, Option<&'static str>),
     /// Whether responses are changed on their way: what the client then asks for makes no sense.
     pub(crate) is_mad: bool,
     faults: Vec<Fault>,
@@ -55,6 +59,8 @@ pub(crate) struct OrderState {
     pub(crate) error: Option<Value>,
     pub(crate) expires: Option<&'static str>,
     pub(crate) chain: String,
+    profile: Value,
+    replaces: Value,
     looks: u32,
 }
 
@@ -188,6 +194,7 @@ impl Ca {
         }
         match (request.method(), path.strip_prefix(&prefix).unwrap_or(path)) {
             (&Method::GET, "/dir") => Response::new(self.document().to_string().into_bytes()),
+            (&Method::GET, path) if path.starts_with("/ari/") => self.renewal_information(),
             (&Method::HEAD, "/new-nonce") => self.empty(200),
             (&Method::POST, path) => match self.open(request) {
                 Ok((protected, payload)) => self.post(path, &protected, &payload),
@@ -303,6 +310,8 @@ impl Ca {
             error: None,
             expires: None,
             chain: String::new(),
+            profile: if self.ignores_profiles { Value::Null } else { payload["profile"].clone() },
+            replaces: payload["replaces"].clone(),
             looks: 0,
         });
         self.order_created(self.orders.len() - 1)
@@ -386,6 +395,8 @@ impl Ca {
             "certificate": (order.status == "valid").then(|| format!("{BASE}/cert/{id}")),
             "error": order.error,
             "expires": order.expires,
+            "profile": order.profile,
+            "replaces": order.replaces,
         })
     }
 
@@ -467,6 +478,15 @@ impl Ca {
     fn certificate(&mut self, id: usize) -> Response<Vec<u8>> {
         let mut response = Response::new(self.orders[id].chain.clone().into_bytes());
         self.add_nonce(&mut response);
+        response
+    }
+
+    fn renewal_information(&self) -> Response<Vec<u8>> {
+        let (document, retry_after) = &self.renewal_info;
+        let mut response = Response::new(document.to_string().into_bytes());
+        if let Some(retry_after) = retry_after {
+            response.headers_mut().insert("retry-after", HeaderValue::from_static(retry_after));
+        }
         response
     }
 

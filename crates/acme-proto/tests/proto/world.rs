@@ -163,7 +163,7 @@ impl World {
                 self.now = self.now.checked_add(wait).expect("a time");
                 Input::Elapsed
             }
-            Step::Save(checkpoint) => Input::Saved(self.save(checkpoint)),
+            Step::Save(checkpoint) => Input::Saved(self.save(*checkpoint)),
             Step::Present(challenges) => Input::Solver(challenges.iter().map(|c| self.present(c)).collect()),
             Step::Withdraw(challenges) => {
                 Input::Solver(challenges.iter().map(|c| self.withdraw(c)).collect())
