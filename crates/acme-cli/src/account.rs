@@ -54,7 +54,7 @@ pub(crate) fn throw_away(ca: &ReachedCa, registration: &Registration) -> Result<
 /// How a CA is talked to.
 pub(crate) fn builder(ca: &ReachedCa) -> AccountBuilder {
     let builder = acme_lib::Account::builder(DirectoryUrl::Other(&ca.directory_url));
-    let builder = builder.user_agent(concat!("acmectl/", env!("CARGO_PKG_VERSION")));
+    let builder = builder.user_agent(PRODUCT);
     match &ca.root_pem {
         Some(pem) => builder.root_pem(pem.clone()),
         None => builder,
@@ -141,6 +141,9 @@ fn lock(context: &Context, store: &Store) -> Result<Lock, Error> {
         }
     }
 }
+
+/// What this program is called in requests.
+pub(crate) const PRODUCT: &str = concat!("acmectl/", env!("CARGO_PKG_VERSION"));
 
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 const LOCK_POLL: Duration = Duration::from_millis(20);

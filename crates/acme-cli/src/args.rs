@@ -1,6 +1,7 @@
 //! What can be said on the command line. Only clap is here; [`crate::settings`] makes sense of it.
 
 mod account;
+mod ca;
 mod completions;
 mod delete;
 mod dev_ca;
@@ -20,6 +21,7 @@ use clap::{ArgAction, Parser, Subcommand};
 pub(crate) use account::{
     AccountArgs, AccountChoice, AccountCommand, AccountPlace, ExportArgs, ImportArgs, RegisterArgs,
 };
+pub(crate) use ca::CaArgs;
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use delete::DeleteArgs;
 pub(crate) use dev_ca::DevCaArgs;
@@ -51,6 +53,7 @@ pub(crate) enum Command {
     Revoke(Box<RevokeArgs>),
     Delete(DeleteArgs),
     Account(AccountArgs),
+    Ca(CaArgs),
     DevCa(DevCaArgs),
     Systemd(SystemdArgs),
     Completions(CompletionsArgs),
@@ -60,7 +63,7 @@ pub(crate) enum Command {
 impl Command {
     /// Tells whether it has nothing to do with the directory where everything is kept.
     pub(crate) fn keeps_nothing(&self) -> bool {
-        matches!(self, Self::Completions(_) | Self::DevCa(_) | Self::Man(_))
+        matches!(self, Self::Ca(_) | Self::Completions(_) | Self::DevCa(_) | Self::Man(_))
     }
 }
 

@@ -1,4 +1,6 @@
-//! The CAs that have a name here.
+//! The CAs that have a name here, and what is known of them.
+
+mod known;
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,8 @@ use acme_store::CaSettings;
 use crate::advice::Advice;
 use crate::error::Error;
 use crate::invocation::Invocation;
+
+pub(crate) use known::{DEFAULT, DEV, KNOWN};
 
 /// A CA that has a name here.
 #[derive(Debug)]
@@ -18,7 +22,45 @@ pub(crate) struct KnownCa {
     /// The name of its staging directory.
     pub(crate) staging: Option<&'static str>,
     /// Whether it takes only accounts that are bound to one outside ACME.
-    pub(crate) needs_binding: bool,
+    pub(crate) binding: Binding,
+    /// What a CAA record has to name.
+    pub(crate) caa: Option<&'static str>,
+    pub(crate) addresses: Addresses,
+    /// What else there is to know.
+    pub(crate) facts: &'static [Fact],
+}
+
+/// Whether a CA takes only accounts that are bound to one outside ACME, and where those are had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// For an e-mail address, without a person; or there, in a few words.
+    ByEmail(&'static str),
+    /// There, in a few words.
+    Needed(&'static str),
+    /// Accounts need none.
+    NotNeeded,
+}
+
+/// Whether a CA certifies IP addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addresses {
+    /// Any, also private ones.
+    Any,
+    /// For some of its customers.
+    Maybe,
+    No,
+    /// With this profile only.
+    WithProfile(&'static str),
+}
+
+/// Something that is known of a CA.
+#[derive(Debug)]
+pub(crate) struct Fact {
+    /// A word or two for what it is about.
+    pub(crate) about: &'static str,
+    pub(crate) text: &'static str,
+    /// The day of the text that it was taken from.
+    pub(crate) as_of: &'static str,
 }
 
 /// What the certificates of a CA are worth.
@@ -37,10 +79,8 @@ pub(crate) enum Kind {
 pub(crate) enum NamePolicy {
     /// Any: it is for the CA to say.
     Any,
-    /// Any DNS name, no address.
-    NamesOnly { ca: String },
-    /// Public DNS names, no address.
-    Public { ca: String },
+    /// Public DNS names, and public addresses if it certifies any.
+    Public { ca: String, addresses: Addresses },
 }
 
 /// Why a CA can't be used.
@@ -71,10 +111,10 @@ impl CaError {
                     Advice::paste(invocation.at_ca("letsencrypt")),
                 ]
             }
-            Self::Unknown { .. } => {
-                let names = KNOWN.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
-                vec![Advice::text(format!("name one of {names}, or give the https URL of a directory"))]
-            }
+            Self::Unknown { .. } => vec![
+                Advice::text("give the https URL of a directory, or a name that is in the list:"),
+                Advice::paste("acmectl ca"),
+            ],
             Self::NoStaging { .. } => {
                 vec![Advice::text("try it with another CA:"), Advice::paste(invocation.at_ca("letsencrypt"))]
             }
@@ -118,18 +158,18 @@ pub(crate) fn title(settings: &CaSettings) -> String {
 
 /// Which names a CA is worth asking for.
 pub(crate) fn policy(settings: &CaSettings) -> NamePolicy {
-    let ca = title(settings);
-    match known(settings).map(|known| known.kind) {
-        Some(Kind::Production | Kind::Staging) => NamePolicy::Public { ca },
-        Some(Kind::Dev) => NamePolicy::NamesOnly { ca },
-        None => NamePolicy::Any,
+    match known(settings) {
+        Some(known) if known.kind != Kind::Dev => {
+            NamePolicy::Public { ca: known.title.to_owned(), addresses: known.addresses }
+        }
+        Some(_) | None => NamePolicy::Any,
     }
 }
 
 /// Refuses a CA of which it is known that nothing can be had from it yet.
 pub(crate) fn check(settings: &CaSettings) -> Result<(), CaError> {
     match known(settings) {
-        Some(known) if known.needs_binding => Err(CaError::Binding { title: known.title }),
+        Some(known) if known.binding != Binding::NotNeeded => Err(CaError::Binding { title: known.title }),
         Some(_) | None => Ok(()),
     }
 }
@@ -160,77 +200,3 @@ impl KnownCa {
         settings
     }
 }
-
-/// The CA that is asked unless another is named.
-pub(crate) const DEFAULT: &str = "letsencrypt";
-
-/// The test CA in this process. Its port changes, so that its directory goes by its name.
-pub(crate) const DEV: &str = "dev";
-
-/// The table.
-pub(crate) const KNOWN: [KnownCa; 8] = [
-    KnownCa {
-        name: DEFAULT,
-        title: "Let's Encrypt",
-        directory_url: "https://acme-v02.api.letsencrypt.org/directory",
-        kind: Kind::Production,
-        staging: Some("letsencrypt-staging"),
-        needs_binding: false,
-    },
-    KnownCa {
-        name: "letsencrypt-staging",
-        title: "Let's Encrypt (staging)",
-        directory_url: "https://acme-staging-v02.api.letsencrypt.org/directory",
-        kind: Kind::Staging,
-        staging: None,
-        needs_binding: false,
-    },
-    KnownCa {
-        name: "google",
-        title: "Google Trust Services",
-        directory_url: "https://dv.acme-v02.api.pki.goog/directory",
-        kind: Kind::Production,
-        staging: Some("google-staging"),
-        needs_binding: true,
-    },
-    KnownCa {
-        name: "google-staging",
-        title: "Google Trust Services (staging)",
-        directory_url: "https://dv.acme-v02.test-api.pki.goog/directory",
-        kind: Kind::Staging,
-        staging: None,
-        needs_binding: true,
-    },
-    KnownCa {
-        name: "zerossl",
-        title: "ZeroSSL",
-        directory_url: "https://acme.zerossl.com/v2/DV90",
-        kind: Kind::Production,
-        staging: None,
-        needs_binding: true,
-    },
-    KnownCa {
-        name: "sslcom",
-        title: "SSL.com",
-        directory_url: "https://acme.ssl.com/sslcom-dv-ecc",
-        kind: Kind::Production,
-        staging: None,
-        needs_binding: true,
-    },
-    KnownCa {
-        name: "actalis",
-        title: "Actalis",
-        directory_url: "https://acme-api.actalis.com/acme/directory",
-        kind: Kind::Production,
-        staging: None,
-        needs_binding: true,
-    },
-    KnownCa {
-        name: DEV,
-        title: "the test CA",
-        directory_url: DEV,
-        kind: Kind::Dev,
-        staging: None,
-        needs_binding: false,
-    },
-];

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod account;
+mod ca;
 mod completions;
 mod delete;
 mod dev_ca;
@@ -32,6 +33,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Status, Error> 
         Command::Revoke(args) => revoke::run(context, *args),
         Command::Delete(args) => delete::run(context, args),
         Command::Account(args) => account::run(context, args.command),
+        Command::Ca(args) => ca::run(context, &args),
         Command::DevCa(args) => dev_ca::run(context, args),
         Command::Systemd(args) => systemd::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),

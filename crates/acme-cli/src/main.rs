@@ -15,6 +15,7 @@ mod challenge;
 mod commands;
 mod context;
 mod dev_ca;
+mod directory;
 mod error;
 mod exit;
 mod foreign_verb;

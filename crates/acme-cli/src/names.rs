@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use acme_proto::{Identifier, IdentifierError};
 
 use crate::advice::Advice;
-use crate::ca::NamePolicy;
-use crate::invocation::Invocation;
+use crate::ca::{Addresses, NamePolicy};
+use crate::invocation::{Invocation, quoted};
 
 /// A name, and what had to be changed to get it.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) enum NameError {
     Absent,
     #[error("{ca} does not certify the IP address {address}")]
     Address { address: IpAddr, ca: String },
+    #[error("{ca} certifies the IP address {address} only with the profile {profile}")]
+    AddressProfile { address: IpAddr, ca: String, profile: &'static str },
     #[error("'{text}' is an e-mail address, not a name to certify")]
     Email { text: String },
     #[error("'{text}' can't be written in ASCII, as certificates need it")]
@@ -36,6 +38,8 @@ pub(crate) enum NameError {
     Port { text: String, host: String },
     #[error("'{text}' is no public name: {ca} certifies what is registered below a public suffix")]
     Private { text: String, ca: String },
+    #[error("{address} is no public address, and {ca} certifies no other")]
+    PrivateAddress { address: IpAddr, ca: String },
     #[error("'{text}' is a URL or path, not a name to certify")]
     Url { text: String, host: String },
 }
@@ -50,6 +54,12 @@ impl NameError {
             Self::Address { .. } => {
                 vec![Advice::text("ask for a DNS name, or use a CA that certifies addresses")]
             }
+            Self::AddressProfile { profile, .. } => vec![
+                Advice::text("ask for that profile:"),
+                Advice::paste(
+                    invocation.without(&["--profile"]).with(&format!("--profile {}", quoted(profile))),
+                ),
+            ],
             Self::Email { .. } => {
                 vec![Advice::text("give the address with --email, and the name to certify beside it")]
             }
@@ -61,9 +71,9 @@ impl NameError {
                 }
                 vec![Advice::text("give the name alone:"), Advice::paste(invocation.replacing(text, host))]
             }
-            Self::Private { .. } => vec![
+            Self::Private { .. } | Self::PrivateAddress { .. } => vec![
                 Advice::text(
-                    "use a name that the world can look up; for tests, the CA in this program takes any:",
+                    "use one that the world can reach; for tests, the CA in this program takes any:",
                 ),
                 Advice::paste(invocation.at_ca("dev")),
             ],
@@ -83,20 +93,43 @@ pub(crate) fn parse_all(texts: &[String]) -> Result<Vec<Name>, NameError> {
     if names.is_empty() { Err(NameError::Absent) } else { Ok(names) }
 }
 
-/// Refuses names that a CA is not worth asking for.
-pub(crate) fn check(identifiers: &[Identifier], policy: &NamePolicy) -> Result<(), NameError> {
-    let (NamePolicy::Public { ca } | NamePolicy::NamesOnly { ca }) = policy else { return Ok(()) };
+/// Refuses names that a CA is not worth asking for. `profile` is the one that is asked for.
+pub(crate) fn check(
+    identifiers: &[Identifier],
+    policy: &NamePolicy,
+    profile: Option<&str>,
+) -> Result<(), NameError> {
+    let NamePolicy::Public { ca, addresses } = policy else { return Ok(()) };
     for identifier in identifiers {
-        if let Identifier::Ip(address) = identifier {
-            return Err(NameError::Address { address: *address, ca: ca.clone() });
-        }
-        if let (Identifier::Dns(name), NamePolicy::Public { .. }) = (identifier, policy)
-            && is_private(name)
-        {
-            return Err(NameError::Private { text: name.clone(), ca: ca.clone() });
+        match identifier {
+            Identifier::Dns(name) if is_private(name) => {
+                return Err(NameError::Private { text: name.clone(), ca: ca.clone() });
+            }
+            Identifier::Ip(address) => check_address(*address, ca, *addresses, profile)?,
+            Identifier::Dns(_) | _ => {}
         }
     }
     Ok(())
+}
+
+fn check_address(
+    address: IpAddr,
+    ca: &str,
+    addresses: Addresses,
+    profile: Option<&str>,
+) -> Result<(), NameError> {
+    let ca = ca.to_owned();
+    match addresses {
+        Addresses::No => Err(NameError::Address { address, ca }),
+        Addresses::WithProfile(needed) if profile != Some(needed) => {
+            Err(NameError::AddressProfile { address, ca, profile: needed })
+        }
+        Addresses::Any => Ok(()),
+        Addresses::Maybe | Addresses::WithProfile(_) if is_private_address(address) => {
+            Err(NameError::PrivateAddress { address, ca })
+        }
+        Addresses::Maybe | Addresses::WithProfile(_) => Ok(()),
+    }
 }
 
 fn parse(text: &str) -> Result<Name, NameError> {
@@ -150,6 +183,30 @@ fn is_private(name: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name);
     let last = name.rsplit('.').next().unwrap_or_default();
     !name.contains('.') || RESERVED.contains(&last)
+}
+
+/// Tells whether an address is not reached from everywhere (RFC 6890).
+fn is_private_address(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_documentation()
+                || address.is_unspecified()
+                || address.is_broadcast()
+                || address.is_multicast()
+        }
+        IpAddr::V6(address) => {
+            let documentation = address.segments().starts_with(&[0x2001, 0xdb8]);
+            address.is_unique_local()
+                || address.is_loopback()
+                || address.is_unicast_link_local()
+                || documentation
+                || address.is_unspecified()
+                || address.is_multicast()
+        }
+    }
 }
 
 fn of_identifier(error: &IdentifierError, text: &str, invocation: &Invocation) -> Vec<Advice> {

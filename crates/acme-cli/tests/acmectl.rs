@@ -5,6 +5,7 @@
 mod acmectl {
     mod account;
     mod authority;
+    mod ca;
     mod challenges;
     mod completions;
     mod dev_ca;

@@ -41,8 +41,8 @@ pub(crate) struct AccountChoice {
 /// A CA, and the name of an account there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AccountPlace {
-    /// The CA: letsencrypt, letsencrypt-staging, dev (a test CA in this process), another known
-    /// name, or the URL of a directory [default: letsencrypt]
+    /// The CA: letsencrypt, letsencrypt-staging, google, zerossl, dev (a test CA in this process),
+    /// another that `acmectl ca` lists, or the URL of a directory [default: letsencrypt]
     #[arg(long, env = "ACME_CA", hide_env = true, value_name = "NAME|URL", alias = "server")]
     pub(crate) ca: Option<String>,
     /// The root to trust for the connection to the CA, instead of the system's

@@ -14,8 +14,8 @@ pub(crate) struct IssueArgs {
     /// Further names, as certbot and lego have them
     #[arg(short = 'd', long = "domains", alias = "domain", hide = true, value_delimiter = ',')]
     pub(crate) more_domains: Vec<String>,
-    /// The CA: letsencrypt, letsencrypt-staging, google, google-staging, zerossl, sslcom, actalis,
-    /// dev (a test CA in this process), or the URL of a directory [default: letsencrypt]
+    /// The CA: letsencrypt, letsencrypt-staging, google, zerossl, dev (a test CA in this process),
+    /// another that `acmectl ca` lists, or the URL of a directory [default: letsencrypt]
     #[arg(long, env = "ACME_CA", hide_env = true, value_name = "NAME|URL", alias = "server")]
     pub(crate) ca: Option<String>,
     /// Let's Encrypt's staging environment

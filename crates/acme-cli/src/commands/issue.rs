@@ -34,7 +34,7 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
     }
     let first_look = options.merge(None)?;
     if options.ca.is_some() || !context.has_store() {
-        names::check(&first_look.names, &ca::policy(&first_look.ca))?;
+        names::check(&first_look.names, &ca::policy(&first_look.ca), first_look.profile.as_deref())?;
     }
     let store = context.store()?;
     sweep::sweep(context, &store)?;
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
     // Another process may have been at it until now.
     let lineage = Lineage { record: store.certificate(&lineage.name)?, ..lineage };
     let settings = options.merge(lineage.record.as_ref().map(|record| &record.settings))?;
-    names::check(&settings.names, &ca::policy(&settings.ca))?;
+    names::check(&settings.names, &ca::policy(&settings.ca), settings.profile.as_deref())?;
     lineage.check(&settings, &options)?;
     if let Some(record) = &lineage.record
         && !options.force
@@ -86,7 +86,7 @@ fn dry_run(context: &Context, options: &IssueOptions) -> Result<Status, Error> {
     let lineage = store.as_ref().map(|store| Lineage::find(store, options)).transpose()?;
     let remembered = lineage.and_then(|lineage| lineage.record);
     let settings = options.merge(remembered.as_ref().map(|record| &record.settings))?;
-    names::check(&settings.names, &ca::policy(&settings.ca))?;
+    names::check(&settings.names, &ca::policy(&settings.ca), settings.profile.as_deref())?;
     let account = match &store {
         Some(store) => store.account(&settings.ca.directory_url, &settings.account)?,
         None => None,

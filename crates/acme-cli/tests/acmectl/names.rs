@@ -44,7 +44,7 @@ exit 2
 --- stderr
 error: 'localhost' is no public name: Let's Encrypt certifies what is registered below a public suffix
   fault: on this side, not the CA's
-  next: use a name that the world can look up; for tests, the CA in this program takes any:
+  next: use one that the world can reach; for tests, the CA in this program takes any:
       acmectl issue localhost --ca dev
 
 "#]]
@@ -60,7 +60,7 @@ exit 2
 --- stderr
 error: 'intranet' is no public name: Let's Encrypt certifies what is registered below a public suffix
   fault: on this side, not the CA's
-  next: use a name that the world can look up; for tests, the CA in this program takes any:
+  next: use one that the world can reach; for tests, the CA in this program takes any:
       acmectl issue www.example.com intranet --ca dev
 
 "#]]
@@ -76,7 +76,7 @@ exit 2
 --- stderr
 error: 'printer.local' is no public name: Let's Encrypt (staging) certifies what is registered below a public suffix
   fault: on this side, not the CA's
-  next: use a name that the world can look up; for tests, the CA in this program takes any:
+  next: use one that the world can reach; for tests, the CA in this program takes any:
       acmectl issue printer.local --ca dev
 
 "#]]
@@ -106,9 +106,10 @@ fn address_that_the_ca_does_not_certify() {
         str![[r#"
 exit 2
 --- stderr
-error: Let's Encrypt does not certify the IP address 192.0.2.1
+error: Let's Encrypt certifies the IP address 192.0.2.1 only with the profile shortlived
   fault: on this side, not the CA's
-  next: ask for a DNS name, or use a CA that certifies addresses
+  next: ask for that profile:
+      acmectl issue 192.0.2.1 --profile shortlived
 
 "#]]
     );

@@ -56,9 +56,9 @@ Arguments:
   [DOMAIN]...  The names to certify, the first one first
 
 Options:
-      --ca <NAME|URL>    The CA: letsencrypt, letsencrypt-staging, google, google-staging, zerossl,
-                         sslcom, actalis, dev (a test CA in this process), or the URL of a directory
-                         [default: letsencrypt]
+      --ca <NAME|URL>    The CA: letsencrypt, letsencrypt-staging, google, zerossl, dev (a test CA
+                         in this process), another that `acmectl ca` lists, or the URL of a
+                         directory [default: letsencrypt]
       --ca-root <PEM>    The root to trust for the connection to the CA, instead of the system's
       --account <LABEL>  Which account at the CA, if there are several
       --email <ADDRESS>  The e-mail address of the account
@@ -233,7 +233,8 @@ exit 2
 --- stderr
 error: there is no CA 'letsencrpt'
   fault: on this side, not the CA's
-  next: name one of letsencrypt, letsencrypt-staging, google, google-staging, zerossl, sslcom, actalis, dev, or give the https URL of a directory
+  next: give the https URL of a directory, or a name that is in the list:
+      acmectl ca
 
 "#]]
     );

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ca_word, choose, reachable};
 use crate::account;
 use crate::args::AccountChoice;
-use crate::ca;
+use crate::ca::{self, Kind};
 use crate::commands::sheet::Sheet;
 use crate::context::Context;
 use crate::error::Error;
@@ -70,23 +70,11 @@ pub(super) fn print(context: &Context, stored: &StoredAccount) -> Result<(), Err
 
 /// The record that allows this account alone (RFC 8657).
 fn caa(stored: &StoredAccount, url: &str) -> Option<String> {
-    let word = ca_word(stored);
-    let domain = match CAA_DOMAINS.iter().find(|(name, _)| *name == word) {
-        Some((_, domain)) => *domain,
-        // The test CA looks at no records.
-        None if word == ca::DEV => return None,
-        None => "DOMAIN-OF-THE-CA",
-    };
+    let known = ca::parse(&stored.directory_url).ok().and_then(|settings| ca::known(&settings));
+    // The test CA looks at no records.
+    if known.is_some_and(|known| known.kind == Kind::Dev) {
+        return None;
+    }
+    let domain = known.and_then(|known| known.caa).unwrap_or("DOMAIN-OF-THE-CA");
     Some(format!("example.com. CAA 0 issue \"{domain}; accounturi={url}\""))
 }
-
-/// What the CAs' own pages say that a CAA record has to name.
-const CAA_DOMAINS: [(&str, &str); 7] = [
-    ("letsencrypt", "letsencrypt.org"),
-    ("letsencrypt-staging", "letsencrypt.org"),
-    ("google", "pki.goog"),
-    ("google-staging", "pki.goog"),
-    ("zerossl", "sectigo.com"),
-    ("sslcom", "ssl.com"),
-    ("actalis", "actalis.it"),
-];
