@@ -41,6 +41,7 @@ pub enum HmacAlgorithm {
 pub struct HmacKey {
     key: hmac::Key,
     algorithm: HmacAlgorithm,
+    seems_encoded_twice: bool,
 }
 
 impl HmacKey {
@@ -52,7 +53,7 @@ impl HmacKey {
             HmacAlgorithm::Hs384 => hmac::HMAC_SHA384,
             HmacAlgorithm::Hs512 => hmac::HMAC_SHA512,
         };
-        Self { key: hmac::Key::new(hash, key), algorithm }
+        Self { key: hmac::Key::new(hash, key), algorithm, seems_encoded_twice: is_encoded(key) }
     }
 
     /// Reads a key as CAs hand it out: base64url, or base64, with padding or without, with white
@@ -61,16 +62,16 @@ impl HmacKey {
     /// # Errors
     /// [`Error::MacKey`] when it is neither, or empty.
     pub fn from_text(algorithm: HmacAlgorithm, text: &str) -> Result<Self, Error> {
-        let text = text.trim();
-        let key = URL_SAFE_PAD_INDIFFERENT
-            .decode(text)
-            .or_else(|_| STANDARD_PAD_INDIFFERENT.decode(text))
-            .map(Zeroizing::new)
-            .map_err(|_| Error::MacKey)?;
-        if key.is_empty() {
-            return Err(Error::MacKey);
-        }
+        let key = decode(text.trim().as_bytes()).filter(|key| !key.is_empty()).ok_or(Error::MacKey)?;
         Ok(Self::from_bytes(algorithm, &key))
+    }
+
+    /// Tells whether the key itself reads like base64url or base64, as one does that somebody
+    /// encoded who did not know that it was encoded. A CA refuses what is signed with it; it may
+    /// be right all the same.
+    #[must_use]
+    pub fn seems_encoded_twice(&self) -> bool {
+        self.seems_encoded_twice
     }
 }
 
@@ -93,3 +94,15 @@ impl fmt::Debug for HmacKey {
         f.write_str("HmacKey")
     }
 }
+
+fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let decoded = URL_SAFE_PAD_INDIFFERENT.decode(text);
+    decoded.or_else(|_| STANDARD_PAD_INDIFFERENT.decode(text)).ok().map(Zeroizing::new)
+}
+
+/// Sixteen random octets look like text once in 4^16 times.
+fn is_encoded(key: &[u8]) -> bool {
+    key.len() >= LEAST_ENCODED && decode(key.trim_ascii()).is_some()
+}
+
+const LEAST_ENCODED: usize = 16;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use acme_keys::{AccountKey, Certificate, IssueRequest};
-use acme_proto::{Intent, Order, Revoke, Solver};
+use acme_proto::{DeactivateAccount, Intent, Order, Revoke, Solver};
 
 use crate::api::ApiAccount;
 use crate::connect::DirectoryUrl;
@@ -130,9 +130,21 @@ impl<P: Persist> Account<P> {
     /// Replaces the contacts, as URLs such as `mailto:admin@example.com`.
     ///
     /// # Errors
-    /// When the CA refuses.
+    /// [`Misuse::Contact`](acme_proto::Misuse::Contact) before anything is sent, for one that no CA
+    /// may take; when the CA refuses.
     pub fn update_contact(&self, contact: &[String]) -> Result<acme_proto::Account> {
-        Ok(self.parts.driver.call(acme_proto::Account::update_contact(contact))?)
+        Ok(self.parts.driver.call(acme_proto::Account::update_contact(contact)?)?)
+    }
+
+    /// Ends the account, for good: it can't be used any more, and no CA brings it back. Its
+    /// certificates stay valid.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.6>
+    pub fn deactivate(&self) -> Result<()> {
+        Ok(self.parts.driver.call(DeactivateAccount::new())?)
     }
 
     /// The account as JSON members, for debugging.

@@ -85,7 +85,9 @@ pub use driver::{Event, Interrupt, Journal};
 pub use error::{Error, Result};
 pub use issue::{Issuance, Issued, IssuedChain};
 
-pub use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest, KeyType, PrivateKey};
+pub use acme_keys::{
+    AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
+};
 pub use acme_proto::{ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, Solver};
 pub use acme_solver::Http01;
 

@@ -7,6 +7,8 @@ mod account;
 mod certificate;
 #[path = "lib/counts.rs"]
 mod counts;
+#[path = "lib/external_account.rs"]
+mod external_account;
 #[path = "lib/hostile.rs"]
 mod hostile;
 #[path = "lib/in_process.rs"]

@@ -1,7 +1,7 @@
 //! One request and what it takes to get its answer: directory, nonce, repetition.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -13,7 +13,6 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 
-use crate::account::Registration;
 use crate::directory::Directory;
 use crate::error::{Delivery, Error, Misuse, TransportError, Violation};
 use crate::flow::{Exchange, Flow, Input, Operation, Step};
@@ -21,6 +20,7 @@ use crate::jws::{self, KeyReference};
 use crate::limits;
 use crate::part::{Cx, Progress, ready};
 use crate::problem::ProblemKind;
+use crate::registration::Registration;
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::signer::Signer;
@@ -143,9 +143,11 @@ impl Request {
         Self { payload: Payload::Json(payload), is_repeatable: false, ..Self::post_as_get(operation, target) }
     }
 
-    /// A newAccount: with the same key it finds the account that it made.
+    /// A newAccount: with the same key it finds the account that it made. A binding may be good
+    /// for one use only.
     pub(crate) fn register(signer: Arc<dyn Signer>, registration: Registration) -> Self {
         Self {
+            is_repeatable: !registration.is_bound(),
             signature: Signature::Key(signer),
             payload: Payload::Registration(Box::new(registration)),
             ..Self::post_as_get(Operation::NewAccount, Target::NewAccount)
@@ -225,12 +227,14 @@ impl<T> Call<T> {
             let method = self.request.method.clone();
             return self.send_get(session, self.request.operation, method, &url);
         }
+        let (signer, key) = self.signer(session)?;
+        let payload = self.payload(session, &*signer, &url)?;
         let Some(nonce) = self.nonce(session, now) else {
             let url = resource(session, Operation::NewNonce, |directory| directory.new_nonce.as_ref())?;
             self.stage = Stage::Nonce(url.clone());
             return self.send_get(session, Operation::NewNonce, Method::HEAD, &url);
         };
-        let body = self.sign(session, &nonce, &url)?;
+        let body = jws::sign(&*signer, &key, &nonce, url.as_str(), &payload)?;
         self.stage = Stage::Request(url.clone());
         self.send(session, self.request.operation, Method::POST, &url, body)
     }
@@ -307,24 +311,23 @@ impl<T> Call<T> {
         }
     }
 
-    fn sign(&self, session: &Session, nonce: &str, url: &Url) -> Result<Vec<u8>, Error> {
-        let (signer, key) = match &self.request.signature {
-            Signature::Key(signer) => (signer, KeyReference::Jwk),
+    /// Who signs, and how the CA knows the key.
+    fn signer(&self, session: &Session) -> Result<(Arc<dyn Signer>, KeyReference), Error> {
+        match &self.request.signature {
+            Signature::Key(signer) => Ok((Arc::clone(signer), KeyReference::Jwk)),
             Signature::Account | Signature::Nobody => {
                 let account = session.account()?;
-                (&account.signer, KeyReference::Kid(account.url.as_str()))
+                Ok((Arc::clone(&account.signer), KeyReference::Kid(account.url.to_string())))
             }
-        };
-        let registration;
-        let payload = match &self.request.payload {
-            Payload::Empty => "",
-            Payload::Json(payload) => payload,
-            Payload::Registration(request) => {
-                registration = request.payload(session, &**signer, url)?;
-                &registration
-            }
-        };
-        jws::sign(&**signer, &key, nonce, url.as_str(), payload)
+        }
+    }
+
+    fn payload(&self, session: &Session, signer: &dyn Signer, url: &Url) -> Result<String, Error> {
+        match &self.request.payload {
+            Payload::Empty => Ok(String::new()),
+            Payload::Json(payload) => Ok(payload.clone()),
+            Payload::Registration(registration) => registration.payload(session, signer, url),
+        }
     }
 
     fn send_get(

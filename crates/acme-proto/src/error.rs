@@ -11,6 +11,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use crate::challenge::ChallengeType;
+use crate::contact::ContactError;
 use crate::flow::Operation;
 use crate::identifier::{Identifier, IdentifierError};
 use crate::problem::{Problem, ProblemKind};
@@ -112,6 +113,25 @@ impl Error {
 
     pub(crate) fn protocol(operation: Operation, violation: Violation) -> Self {
         Self::Protocol(Box::new(ProtocolError { operation, violation, excerpt: String::new() }))
+    }
+
+    /// Tells whether a request that changes something may have been carried out all the same.
+    pub(crate) fn leaves_open(&self, request: Operation) -> bool {
+        match self {
+            Self::Problem(refusal) => {
+                refusal.operation == request && refusal.problem.status.is_some_and(|status| status >= 500)
+            }
+            Self::Protocol(error) => error.operation == request,
+            Self::Transport { operation, source } => {
+                *operation == request && source.delivery == Delivery::Unknown && source.is_temporary()
+            }
+            Self::Cancelled
+            | Self::Misuse(_)
+            | Self::Sign(_)
+            | Self::Solver { .. }
+            | Self::Store(_)
+            | Self::Unfinished(_) => false,
+        }
     }
 
     pub(crate) fn is_kind(&self, kind: &ProblemKind) -> bool {
@@ -284,6 +304,15 @@ pub enum Misuse {
     /// The certificate's key is the account's key (RFC 8555, section 11.1).
     #[error("the certificate's key is the account's key")]
     AccountKeyInCsr,
+    /// A contact can't be right.
+    #[error("the contact '{contact}' can't be used")]
+    Contact {
+        /// The contact.
+        contact: String,
+        /// Why.
+        #[source]
+        source: ContactError,
+    },
     /// The CSR can't be read.
     #[error("the certificate signing request can't be read")]
     Csr,
@@ -295,6 +324,10 @@ pub enum Misuse {
         /// The names of the CSR.
         got: String,
     },
+    /// The key has no account yet, and the CA makes none without an external account
+    /// ([`DirectoryMeta::external_account_required`](crate::DirectoryMeta::external_account_required)).
+    #[error("the CA wants a new account to be bound to an external account, and none is given")]
+    ExternalAccountRequired,
     /// The driver answered a step with an input of another kind.
     #[error("the driver gave an input that does not fit the last step")]
     Input,

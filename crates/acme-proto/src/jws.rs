@@ -10,11 +10,11 @@ use crate::json::quoted;
 use crate::signer::{Mac, Signer};
 
 /// Who a request says that it is from.
-pub(crate) enum KeyReference<'a> {
+pub(crate) enum KeyReference {
     /// The public key itself: newAccount, and revocation by the certificate's key.
     Jwk,
     /// The account's URL: everything else.
-    Kid(&'a str),
+    Kid(String),
 }
 
 /// Signs a request.
@@ -22,7 +22,7 @@ pub(crate) enum KeyReference<'a> {
 /// <https://www.rfc-editor.org/rfc/rfc8555#section-6.2>
 pub(crate) fn sign(
     signer: &dyn Signer,
-    key: &KeyReference<'_>,
+    key: &KeyReference,
     nonce: &str,
     url: &str,
     payload: &str,

@@ -13,8 +13,10 @@ mod proto {
     mod chains;
     mod counts;
     mod crash;
+    mod deactivation;
     mod directory;
     mod errors;
+    mod external_account;
     mod identifiers;
     mod lost;
     mod misuse;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use acme_http::AsyncClient;
 use acme_keys::{AccountKey, Certificate, IssueRequest};
-use acme_proto::{AsyncSolver, Flow, RevocationReason, Revoke, Session};
+use acme_proto::{AsyncSolver, DeactivateAccount, Flow, RevocationReason, Revoke, Session};
 
 use crate::connect::DirectoryUrl;
 use crate::driver::Driver;
@@ -102,9 +102,21 @@ impl Account {
     /// Replaces the contacts, as URLs such as `mailto:admin@example.com`.
     ///
     /// # Errors
-    /// When the CA refuses.
+    /// [`Misuse::Contact`](acme_proto::Misuse::Contact) before anything is sent, for one that no CA
+    /// may take; when the CA refuses.
     pub async fn update_contact(&self, contact: &[String]) -> Result<acme_proto::Account> {
-        self.call(acme_proto::Account::update_contact(contact)).await
+        self.call(acme_proto::Account::update_contact(contact)?).await
+    }
+
+    /// Ends the account, for good: it can't be used any more, and no CA brings it back. Its
+    /// certificates stay valid.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.6>
+    pub async fn deactivate(&self) -> Result<()> {
+        self.call(DeactivateAccount::new()).await
     }
 
     /// Carries out any flow that only talks to the CA, such as [`Order::read`](acme_proto::Order::read).

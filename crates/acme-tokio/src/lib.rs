@@ -64,7 +64,9 @@ pub use issue::{Issuance, Issued, IssuedChain};
 pub use journal::{Journal, JournalFuture};
 
 pub use acme_http::AsyncClient;
-pub use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest, KeyType, PrivateKey};
+pub use acme_keys::{
+    AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
+};
 pub use acme_proto::{
     AsyncSolver, ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, RevocationReason,
 };

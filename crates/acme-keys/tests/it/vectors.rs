@@ -3,7 +3,7 @@
 use acme_keys::{AccountKey, HmacAlgorithm, HmacKey, sha256};
 use acme_proto::{Algorithm, Jwk, Mac, Signer};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 const RSA: &str = include_str!("../data/rfc7517-a2-rsa.pem");
 const EC: &str = include_str!("../data/rfc7515-a3-ec.pem");
@@ -103,4 +103,19 @@ fn mac_key_is_read_in_every_dialect_of_base64() {
         let error = HmacKey::from_text(HmacAlgorithm::Hs256, text).unwrap_err();
         assert_eq!(error.to_string(), "the MAC key is not base64url text", "{text}");
     }
+}
+
+/// Somebody encoded what was encoded.
+#[test]
+fn mac_key_that_was_encoded_twice_is_told() {
+    let read = |text: &str| HmacKey::from_text(HmacAlgorithm::Hs256, text).unwrap().seems_encoded_twice();
+    let once = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    assert!(!read(once));
+    for inner in [once.to_owned(), format!("{once}\n"), STANDARD.encode([0xfb; 32])] {
+        for text in [STANDARD.encode(&inner), URL_SAFE_NO_PAD.encode(&inner)] {
+            assert!(read(&text), "{text}");
+        }
+    }
+    // Too short to tell.
+    assert!(!read(&STANDARD.encode("secretsecret")));
 }

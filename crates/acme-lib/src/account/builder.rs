@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use acme_keys::AccountKey;
-use acme_proto::{Algorithm, ExternalAccount, OpenAccount, Registration};
+use acme_proto::{Algorithm, ExternalAccount, Mac, OpenAccount, Registration};
 
 use super::{Account, AccountParts, key_file};
 use crate::api::ApiAccount;
@@ -53,13 +53,19 @@ impl AccountBuilder {
         self
     }
 
-    /// Binds a new account to one outside ACME.
-    pub fn external_account(mut self, external: ExternalAccount) -> Self {
-        self.registration = self.registration.bind(external);
+    /// Binds a new account to one outside ACME: with the key identifier and the MAC key that the
+    /// CA gave, such as [`HmacKey::from_text`](crate::HmacKey::from_text). It may be good for one
+    /// use only, and is sent only when the CA says that the key has no account.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4>
+    pub fn external_account(mut self, kid: impl Into<String>, key: impl Mac + 'static) -> Self {
+        self.registration = self.registration.bind(ExternalAccount { kid: kid.into(), key: Arc::new(key) });
         self
     }
 
-    /// Finds the account of the key and makes none.
+    /// Finds the account of the key and makes none: where there is none,
+    /// [`open`](Self::open) ends in a refusal of the kind
+    /// [`AccountDoesNotExist`](crate::ProblemKind::AccountDoesNotExist).
     pub fn only_existing(mut self) -> Self {
         self.registration = Registration::only_existing();
         self
@@ -106,6 +112,8 @@ impl AccountBuilder {
     ///
     /// # Errors
     /// When the key can't be read or made, when the CA can't be reached, or when it refuses.
+    /// [`Misuse`](acme_proto::Misuse) before the CA is asked for a new account:
+    /// `TermsNotAgreed`, `ExternalAccountRequired`, and `Contact`.
     pub fn open(self) -> Result<Account> {
         let key = match self.key {
             Key::Fresh => AccountKey::generate(Algorithm::Es256)?,

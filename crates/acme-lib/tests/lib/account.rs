@@ -154,6 +154,40 @@ fn contacts_are_told_and_replaced() {
 }
 
 #[test]
+fn a_contact_that_can_not_be_right_is_not_told() {
+    let ca = world::gentle().start().unwrap();
+    let account = world::account(&ca);
+    let requests = ca.requests().len();
+    let contact = "mailto:a@example.com,b@example.com".to_owned();
+    for error in [
+        account.update_contact(std::slice::from_ref(&contact)).unwrap_err(),
+        world::builder(&ca).contact([contact]).open().unwrap_err(),
+    ] {
+        let misuse = proto::Error::Misuse(proto::Misuse::Contact {
+            contact: "mailto:a@example.com,b@example.com".into(),
+            source: proto::ContactError::SeveralAddresses,
+        });
+        assert_eq!(error.to_string(), misuse.to_string());
+    }
+    assert_eq!(ca.requests().len(), requests);
+}
+
+#[test]
+fn a_deactivated_account_is_refused() {
+    let ca = world::gentle().start().unwrap();
+    let (_directory, path) = key_file();
+    let open = || world::builder(&ca).key_file(&path).open();
+    let account = open().unwrap();
+    // The CA does it, and its answer is lost.
+    ca.fault(Fault::on(Operation::Account, Action::LoseResponse));
+    account.deactivate().unwrap();
+    assert_eq!(world::count(&ca, Operation::Account), 2);
+    for error in [account.read().unwrap_err(), account.deactivate().unwrap_err(), open().unwrap_err()] {
+        assert_eq!(world::refusal(&error).problem.kind, ProblemKind::Unauthorized);
+    }
+}
+
+#[test]
 fn a_ca_that_is_not_trusted_is_an_error_of_the_transport() {
     let ca = world::gentle().start().unwrap();
     let other = world::gentle().start().unwrap();

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use acme_proto::{
-    Account, AccountStatus, Delivery, Error, ExternalAccount, Mac, Misuse, OpenAccount, Operation,
-    ProblemKind, Registration, Thumbprint,
+    Account, AccountStatus, ContactError, Delivery, Error, Misuse, OpenAccount, Operation, ProblemKind,
+    Registration, Thumbprint,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::ca::{ACCOUNT, Action, Canned};
@@ -22,19 +20,6 @@ fn open(registration: Registration) -> OpenAccount {
 fn payload(world: &World) -> Value {
     let line = world.transcript().lines().rfind(|line| line.starts_with("newAccount")).unwrap();
     serde_json::from_str(line.split_once("/new-account ").unwrap().1).unwrap()
-}
-
-#[derive(Debug)]
-struct ToyMac;
-
-impl Mac for ToyMac {
-    fn algorithm(&self) -> &'static str {
-        "HS256"
-    }
-
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
-        sha256(message).to_vec()
-    }
 }
 
 #[test]
@@ -114,7 +99,7 @@ fn status_of_an_account_is_read() {
 #[test]
 fn contacts_are_replaced() {
     let mut world = World::warm();
-    world.run(&mut Account::update_contact(&["mailto:\"x\"@y.example".to_string()])).unwrap();
+    world.run(&mut Account::update_contact(&["mailto:\"x\"@y.example".to_string()]).unwrap()).unwrap();
     assert_eq!(world.transcript(), r#"account /acct/1 {"contact":["mailto:\"x\"@y.example"]}"#);
 }
 
@@ -123,29 +108,38 @@ fn contacts_are_replaced() {
 fn lost_update_is_not_repeated() {
     let mut world = World::warm();
     world.ca.fail(Operation::Account, Action::Lost);
-    let error = world.run(&mut Account::update_contact(&[])).unwrap_err();
+    let error = world.run(&mut Account::update_contact(&[]).unwrap()).unwrap_err();
     let Error::Transport { source, .. } = &error else { panic!("{error}") };
     assert_eq!((source.delivery, world.count("account")), (Delivery::Unknown, 1));
     world.ca.fail(Operation::Account, Action::NotSent);
-    world.run(&mut Account::update_contact(&[])).unwrap();
+    world.run(&mut Account::update_contact(&[]).unwrap()).unwrap();
 }
 
 #[test]
-fn external_account_is_bound_by_a_jws_of_its_own() {
-    let mut world = World::cold();
-    let external = ExternalAccount { kid: "kid-\"1\"".into(), key: Arc::new(ToyMac) };
-    world.run(&mut open(Registration::new().agree_to_terms().bind(external))).unwrap();
-    let payload = payload(&world);
-    let binding = &payload["externalAccountBinding"];
-    let part = |member: &str| URL_SAFE_NO_PAD.decode(binding[member].as_str().unwrap()).unwrap();
-    let protected: Value = serde_json::from_slice(&part("protected")).unwrap();
-    assert_eq!(protected, json!({"alg": "HS256", "kid": "kid-\"1\"", "url": "https://ca.test/new-account"}));
-    let jwk: Value = serde_json::from_slice(&part("payload")).unwrap();
-    assert_eq!((&jwk["kty"], &jwk["crv"]), (&json!("EC"), &json!("P-256")));
-    let message =
-        format!("{}.{}", binding["protected"].as_str().unwrap(), binding["payload"].as_str().unwrap());
-    assert_eq!(part("signature"), sha256(message.as_bytes()));
-    assert_eq!(payload["termsOfServiceAgreed"], true);
+fn contact_that_no_ca_may_take_is_refused_before_any_request() {
+    for (contact, wanted) in [
+        ("mailto:a@b.example?subject=x", ContactError::HeaderFields),
+        ("mailto:a@b.example,c@d.example", ContactError::SeveralAddresses),
+        ("MAILTO:a@b.example,", ContactError::SeveralAddresses),
+        ("mailto:", ContactError::NoAddress),
+        ("a@b.example", ContactError::NotUrl),
+        ("", ContactError::NotUrl),
+        ("1:x", ContactError::NotUrl),
+    ] {
+        let mut world = World::cold();
+        let contacts = ["mailto:fine@b.example".to_string(), contact.to_string()];
+        for error in [
+            world.run(&mut open(Registration::new().contact(contacts.clone()))).unwrap_err(),
+            Account::update_contact(&contacts).unwrap_err(),
+        ] {
+            let Error::Misuse(Misuse::Contact { contact: named, source }) = &error else { panic!("{error}") };
+            assert_eq!((named.as_str(), *source), (contact, wanted));
+        }
+        assert_eq!(world.exchanges, 0);
+    }
+    for contact in ["mailto:%22a,b%22@c.example".replace(',', "%2C"), "tel:+1,2?3".to_string()] {
+        drop(Account::update_contact(&[contact]).unwrap());
+    }
 }
 
 /// The key and the thumbprint of RFC 7638, section 3.1.

@@ -39,6 +39,9 @@ pub(crate) struct Ca {
     pub(crate) orders: Vec<OrderState>,
     pub(crate) authorizations: Vec<AuthorizationState>,
     pub(crate) accounts: u32,
+    /// How often a binding to an external account came.
+    pub(crate) bindings: u32,
+    pub(crate) is_account_deactivated: bool,
     pub(crate) revoked: u32,
     /// Whether newOrder leaves out what it does not know, and it knows no profiles.
     pub(crate) ignores_profiles: bool,
@@ -248,10 +251,15 @@ impl Ca {
             self.orders.len()
         };
         let number = |id: &&str| id.parse().ok().filter(|id: &usize| *id < count);
+        if self.is_account_deactivated {
+            return self.problem(401, "unauthorized");
+        }
         match parts.as_slice() {
             ["new-account"] => self.new_account(protected, payload),
             ["acct", "1"] => {
-                let mut account = json!({"status": "valid", "contact": null});
+                self.is_account_deactivated = payload.contains("deactivated");
+                let status = if self.is_account_deactivated { "deactivated" } else { "valid" };
+                let mut account = json!({"status": status, "contact": null});
                 if self.has_orders_list {
                     account["orders"] = json!("/acct/1/orders");
                 }
@@ -281,6 +289,10 @@ impl Ca {
         let is_new = self.accounts == 0;
         if is_new && payload.contains("onlyReturnExisting") {
             return self.problem(400, "accountDoesNotExist");
+        }
+        self.bindings += u32::from(payload.contains("externalAccountBinding"));
+        if is_new && self.directory.contains_key("meta") && self.bindings == 0 {
+            return self.problem(403, "externalAccountRequired");
         }
         self.accounts = 1;
         let mut response = self.json(if is_new { 201 } else { 200 }, json!({"status": "valid"}));

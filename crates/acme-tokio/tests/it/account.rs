@@ -1,8 +1,10 @@
 //! Accounts: one call for each operation.
 
-use acme_testca::{Action, Fault, Operation, Problem, TestCa};
+use acme_testca::{Action, Config, Fault, MacKey, Operation, Problem, TestCa};
 use acme_tokio::proto::{AccountStatus, Order};
-use acme_tokio::{Account, AccountKey, Error, IssueRequest, ProblemKind, RevocationReason, proto};
+use acme_tokio::{
+    Account, AccountKey, Error, HmacAlgorithm, HmacKey, IssueRequest, ProblemKind, RevocationReason, proto,
+};
 
 use crate::world::{self, Desk};
 
@@ -29,6 +31,7 @@ fn its_futures_can_be_spawned() {
         is_send(account.revoke_pem("", RevocationReason::Superseded)).await?;
         is_send(account.update_contact(&[])).await?;
         is_send(account.read()).await?;
+        is_send(account.deactivate()).await?;
         Ok::<(), Error>(())
     }));
 }
@@ -82,6 +85,38 @@ async fn each_operation_is_one_call() {
     account.revoke_pem(issued.certificate.certificate(), RevocationReason::Superseded).await.unwrap();
     assert_eq!(ca.issued()[0].revoked.map(|(_, reason)| reason), Some(4));
     assert!(account.revoke_pem("", RevocationReason::Unspecified).await.is_err());
+}
+
+#[tokio::test]
+async fn lost_response_does_not_use_a_binding_up() {
+    let key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    let mut config = Config::gentle();
+    config.external_accounts.insert("kid-1".into(), MacKey::from_base64url(key).unwrap());
+    (config.external_account_required, config.external_account_single_use) = (true, true);
+    let ca = TestCa::builder().config(config).start().unwrap();
+    let error = world::builder(&ca).open().await.unwrap_err();
+    let Some(proto::Error::Misuse(misuse)) = error.as_acme() else { panic!("{error:?}") };
+    assert_eq!(*misuse, proto::Misuse::ExternalAccountRequired);
+    let key = HmacKey::from_text(HmacAlgorithm::Hs512, key).unwrap();
+    ca.fault(Fault::on(Operation::NewAccount, Action::LoseResponse).nth(2));
+    world::builder(&ca).external_account("kid-1", key).open().await.unwrap();
+    assert_eq!(ca.counts().accounts, 1);
+}
+
+#[tokio::test]
+async fn deactivated_account_is_refused() {
+    let ca = world::gentle().start().unwrap();
+    let account = world::builder(&ca).open().await.unwrap();
+    let contact = ["mailto:a@example.com?subject=x".to_owned()];
+    assert!(matches!(
+        account.update_contact(&contact).await.unwrap_err().as_acme(),
+        Some(proto::Error::Misuse(proto::Misuse::Contact { .. }))
+    ));
+    ca.fault(Fault::on(Operation::Account, Action::LoseResponse));
+    account.deactivate().await.unwrap();
+    let error = account.read().await.unwrap_err();
+    let refusal = error.as_acme().and_then(proto::Error::refusal).unwrap();
+    assert_eq!(refusal.problem.kind, ProblemKind::Unauthorized);
 }
 
 #[tokio::test]
