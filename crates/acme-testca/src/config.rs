@@ -85,6 +85,9 @@ pub struct Config {
     pub key_change: bool,
     /// Whether account keys can be Ed25519. Section 6.2 wants it, most CAs do not have it.
     pub eddsa: bool,
+    /// Whether account keys can be ML-DSA (RFC 9964). No public CA has them.
+    #[cfg(feature = "preview")]
+    pub ml_dsa: bool,
     /// The reasons for revocation that the CA takes (RFC 5280 section 5.3.1).
     pub revocation_reasons: Vec<u64>,
     /// Whether dns-account-01 is offered (draft-ietf-acme-dns-account-label).
@@ -137,6 +140,17 @@ impl Config {
             alternate_chains: AlternateChains::Absent,
             ..Self::default()
         }
+    }
+
+    #[cfg(feature = "preview")]
+    pub(crate) fn takes_ml_dsa(&self) -> bool {
+        self.ml_dsa
+    }
+
+    #[cfg(not(feature = "preview"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is a switch")]
+    pub(crate) fn takes_ml_dsa(&self) -> bool {
+        false
     }
 
     pub(crate) fn identifier_rules(&self) -> Rules {
@@ -205,6 +219,8 @@ impl Default for Config {
             order_dates: true,
             key_change: true,
             eddsa: true,
+            #[cfg(feature = "preview")]
+            ml_dsa: false,
             // What a subscriber can say, less what is a CA's to say.
             revocation_reasons: vec![0, 1, 3, 4, 5, 9],
             dns_account: false,

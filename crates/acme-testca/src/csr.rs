@@ -54,7 +54,7 @@ fn acceptable_key(spki: &[u8]) -> Result<PublicKey, Problem> {
             Some(bits) if RSA_BITS.contains(&bits) => Ok(key),
             Some(_) | None => Err(policy()),
         },
-        PublicKey::Ed25519(_) => Err(policy()),
+        PublicKey::P521(_) | PublicKey::Ed25519(_) | PublicKey::MlDsa { .. } => Err(policy()),
     }
 }
 

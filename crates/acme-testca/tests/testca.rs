@@ -29,6 +29,9 @@ mod persist;
 mod preauthorization;
 #[path = "testca/presets.rs"]
 mod presets;
+#[cfg(feature = "preview")]
+#[path = "testca/preview.rs"]
+mod preview;
 #[path = "testca/profiles.rs"]
 mod profiles;
 #[path = "testca/renewal.rs"]

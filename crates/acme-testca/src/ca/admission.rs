@@ -49,7 +49,7 @@ impl Ca {
         allowed: Allowed,
     ) -> Result<(Caller, Vec<u8>), Refusal> {
         check_content_type(request)?;
-        let jws = Jws::parse(request.body(), self.algorithms())?;
+        let jws = Jws::parse(request.body(), &self.algorithms())?;
         if jws.url != self.url_of(request) {
             return Err(Problem::unauthorized(format!(
                 "RFC 8555 section 6.4: \"url\" is {:?}, the request went to {:?}",
@@ -71,8 +71,12 @@ impl Ca {
     }
 
     /// The signature algorithms that account keys can have.
-    pub(super) fn algorithms(&self) -> &'static [Algorithm] {
-        if self.config.eddsa { &Algorithm::ALL } else { &Algorithm::ALL_BUT_EDDSA }
+    pub(super) fn algorithms(&self) -> Vec<Algorithm> {
+        let taken = |algorithm: &Algorithm| {
+            (self.config.eddsa || *algorithm != Algorithm::EdDsa)
+                && (self.config.takes_ml_dsa() || !algorithm.is_ml_dsa())
+        };
+        Algorithm::ALL.into_iter().filter(taken).collect()
     }
 
     pub(super) fn account_record(&self, id: &str) -> Result<&Account, Problem> {

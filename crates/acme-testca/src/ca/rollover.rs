@@ -17,7 +17,7 @@ impl Ca {
         if !self.config.key_change {
             return Err(Problem::not_found("resource").into());
         }
-        let inner = Jws::parse_inner(&payload, self.algorithms())?;
+        let inner = Jws::parse_inner(&payload, &self.algorithms())?;
         let Signer::Key(new_key) = &inner.signer else {
             return Err(refusal("the inner JWS must have the new key as \"jwk\"").into());
         };

@@ -8,8 +8,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeySize,
     signature::{
-        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-        KeyPair, RsaKeyPair,
+        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+        ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -45,6 +45,7 @@ pub(crate) fn hostile() -> Config {
 pub(crate) enum Key {
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
+    P521(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair),
 }
@@ -56,6 +57,10 @@ impl Key {
 
     pub(crate) fn p384() -> Self {
         Self::P384(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap())
+    }
+
+    pub(crate) fn p521() -> Self {
+        Self::P521(EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap())
     }
 
     pub(crate) fn ed25519() -> Self {
@@ -70,6 +75,7 @@ impl Key {
         match self {
             Self::P256(_) => "ES256",
             Self::P384(_) => "ES384",
+            Self::P521(_) => "ES512",
             Self::Ed25519(_) => "EdDSA",
             Self::Rsa(_) => "RS256",
         }
@@ -79,6 +85,7 @@ impl Key {
         match self {
             Self::P256(pair) => Self::ec("P-256", pair),
             Self::P384(pair) => Self::ec("P-384", pair),
+            Self::P521(pair) => Self::ec("P-521", pair),
             Self::Ed25519(pair) => {
                 json!({"crv": "Ed25519", "kty": "OKP", "x": b64(pair.public_key().as_ref())})
             }
@@ -103,7 +110,9 @@ impl Key {
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match self {
-            Self::P256(pair) | Self::P384(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
+            Self::P256(pair) | Self::P384(pair) | Self::P521(pair) => {
+                pair.sign(&random, message).unwrap().as_ref().to_vec()
+            }
             Self::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
             Self::Rsa(pair) => {
                 let mut out = vec![0; pair.public_modulus_len()];

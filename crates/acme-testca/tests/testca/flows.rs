@@ -26,7 +26,7 @@ fn directory_and_nonces_are_as_section_7_says() {
 
 #[test]
 fn every_kind_of_account_key_gets_a_certificate() {
-    for key in [Key::p256(), Key::p384(), Key::ed25519(), Key::rsa()] {
+    for key in [Key::p256(), Key::p384(), Key::p521(), Key::ed25519(), Key::rsa()] {
         let (mut client, ..) = client(gentle()).with_key(key);
         assert_eq!(client.register().status, 201);
         client.issue(&["a.example"]);

@@ -77,7 +77,7 @@ fn boulder_takes_no_eddsa() {
     let url = client.url("/new-account");
     let answer = client.post(&url, "{}");
     assert_eq!(answer.problem(), "badSignatureAlgorithm");
-    assert_eq!(answer.json()["algorithms"], json!(["ES256", "ES384", "RS256"]));
+    assert_eq!(answer.json()["algorithms"], json!(["ES256", "ES384", "ES512", "RS256"]));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn change(client: &mut Client<InProcess>, new: &Key) -> Answer {
 
 #[test]
 fn account_goes_on_with_the_new_key_only() {
-    for new in [Key::p256(), Key::p384(), Key::ed25519(), Key::rsa()] {
+    for new in [Key::p256(), Key::p384(), Key::p521(), Key::ed25519(), Key::rsa()] {
         let mut client = registered(gentle());
         let (order_url, _) = client.order(&["a.example"]);
         let answer = change(&mut client, &new);
