@@ -5,6 +5,9 @@
 //! already there, [`PerName`] picks a solver by name, and [`Checked`] looks at the responses as
 //! the CA will before the CA is told.
 //!
+//! With the feature `dns`, `Propagated` waits until every authoritative server of a zone shows
+//! what a solver put there, and `Resolver` is what it asks with.
+//!
 //! What it is not: a web server, an HTTP client, or a client of a CA.
 //!
 //! ```
@@ -28,6 +31,10 @@
 mod http01;
 mod per_name;
 mod port_owner;
+#[cfg(feature = "dns")]
+mod propagation;
+#[cfg(feature = "dns")]
+mod resolver;
 mod response;
 mod self_check;
 #[cfg(feature = "tokio")]
@@ -39,6 +46,10 @@ pub use http01::{AsyncHttp01, Http01Responder};
 pub use http01::{BindError, Http01};
 pub use per_name::PerName;
 pub use port_owner::{PortOwner, port_owner};
+#[cfg(feature = "dns")]
+pub use propagation::{MIN_LOOKS, Propagated, Sighting, Standing};
+#[cfg(feature = "dns")]
+pub use resolver::{Answer, NameServer, ResolveError, Resolver, Testimony, Zone};
 pub use response::ResponseError;
 pub use self_check::{CheckError, Checked, Finding, Outcome, SelfCheck};
 #[cfg(feature = "tokio")]

@@ -4,9 +4,15 @@
 mod solver {
     mod challenge;
     mod http01;
+    #[cfg(feature = "dns")]
+    mod name_server;
     mod peer;
     mod per_name;
     mod port_owner;
+    #[cfg(feature = "dns")]
+    mod propagation;
+    #[cfg(feature = "dns")]
+    mod resolver;
     mod self_check;
     #[cfg(feature = "tokio")]
     mod tokio;

@@ -1,0 +1,252 @@
+//! Waiting until every server of a zone shows what was put there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+
+use crate::resolver::{Answer, ResolveError, Resolver, Testimony, Zone};
+
+/// A solver for DNS challenges that is done when the CA can see the records.
+///
+/// After the inner solver has put the records in place, every authoritative server of their zones is
+/// asked until all of them that are alive show them: never a fixed wait. A server that gives no
+/// answer is passed over once it was asked [`MIN_LOOKS`] times, as long as another one shows the
+/// records. What was seen is handed to whoever asked for it with [`observe`](Self::observe).
+pub struct Propagated<S> {
+    solver: S,
+    resolver: Resolver,
+    longest_wait: Duration,
+    pause: Box<dyn FnMut(Duration) + Send>,
+    observer: Observer,
+}
+
+/// Who is told what was seen.
+struct Observer(Box<dyn FnMut(&Sighting) + Send>);
+
+/// What the servers of one zone showed at the last look.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sighting {
+    /// The zone and its servers.
+    pub zone: Zone,
+    /// The records that were looked for: names where they really are, and values.
+    pub records: Vec<(String, String)>,
+    /// What each address of each server said, one answer for each record.
+    pub testimonies: Vec<Testimony>,
+    /// How many times the servers were asked.
+    pub looks: u32,
+    /// How long was waited in between.
+    pub waited: Duration,
+}
+
+/// How a server stands to the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It shows all of them.
+    Shows,
+    /// It answers, and lacks some.
+    Lacks,
+    /// It gives no answer.
+    Dead,
+}
+
+/// Looks at a server that gives no answer, before it is passed over.
+pub const MIN_LOOKS: u32 = 3;
+
+impl<S> Propagated<S> {
+    /// Looks at what `solver` puts in place.
+    pub fn new(solver: S, resolver: Resolver) -> Self {
+        Self {
+            solver,
+            resolver,
+            longest_wait: LONGEST_WAIT,
+            pause: Box::new(thread::sleep),
+            observer: Observer(Box::new(|_| {})),
+        }
+    }
+
+    /// How long to wait for all servers, in sum; two minutes without this call.
+    #[must_use]
+    pub fn longest_wait(self, longest_wait: Duration) -> Self {
+        Self { longest_wait, ..self }
+    }
+
+    /// Lets time pass by this instead of by sleeping.
+    #[must_use]
+    pub fn pause_by(self, pause: impl FnMut(Duration) + Send + 'static) -> Self {
+        Self { pause: Box::new(pause), ..self }
+    }
+
+    /// Hands over what was seen of each zone, when the wait for it ends.
+    #[must_use]
+    pub fn observe(self, observer: impl FnMut(&Sighting) + Send + 'static) -> Self {
+        Self { observer: Observer(Box::new(observer)), ..self }
+    }
+
+    /// Waits for the records of some challenges; one outcome for each.
+    fn wait(&mut self, challenges: &[&Challenge]) -> Vec<Result<(), SolverError>> {
+        let places: Vec<_> = challenges
+            .iter()
+            .map(|challenge| self.resolver.zone(&challenge.dns_name()).map_err(SolverErrorSource::from))
+            .collect();
+        let mut zones: BTreeMap<String, (Zone, Vec<(String, String)>)> = BTreeMap::new();
+        for (challenge, place) in challenges.iter().zip(&places) {
+            let Ok(zone) = place else { continue };
+            let entry = zones.entry(zone.name.clone()).or_insert_with(|| (zone.clone(), Vec::new()));
+            entry.1.push((zone.canonical.clone(), challenge.dns_value()));
+        }
+        let seen: BTreeMap<_, _> =
+            zones.into_iter().map(|(name, (zone, records))| (name, self.watch(zone, records))).collect();
+        places
+            .into_iter()
+            .map(|place| {
+                let zone = place?;
+                seen.get(&zone.name).map_or(Ok(()), |sighting| sighting.outcome())
+            })
+            .collect()
+    }
+
+    /// Asks the servers of a zone until they show the records, or for as long as it may take.
+    fn watch(&mut self, zone: Zone, records: Vec<(String, String)>) -> Sighting {
+        let mut sighting =
+            Sighting { zone, records, testimonies: Vec::new(), looks: 0, waited: Duration::ZERO };
+        let mut wait = FIRST_WAIT;
+        loop {
+            sighting.look(&self.resolver);
+            if sighting.is_complete() || sighting.waited >= self.longest_wait {
+                break;
+            }
+            let time = wait.min(self.longest_wait.saturating_sub(sighting.waited));
+            (self.pause)(time);
+            sighting.waited += time;
+            wait = (wait * 2).min(LAST_WAIT);
+        }
+        tracing::debug!(zone = sighting.zone.name, looks = sighting.looks, "asked the servers of a zone");
+        (self.observer.0)(&sighting);
+        sighting
+    }
+}
+
+impl Sighting {
+    fn look(&mut self, resolver: &Resolver) {
+        let names: Vec<_> = self.records.iter().map(|(name, _)| name.as_str()).collect();
+        self.testimonies = resolver.ask_each(&self.zone, &names);
+        self.looks += 1;
+    }
+
+    /// Tells how each server that was asked stands to the records.
+    pub fn standings(&self) -> impl Iterator<Item = (&str, SocketAddr, Standing)> {
+        self.testimonies.iter().map(|testimony| {
+            (testimony.server.as_str(), testimony.address, standing(&testimony.answers, &self.records))
+        })
+    }
+
+    /// Tells whether the CA will see the records, whichever server it asks.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let count = |wanted| self.standings().filter(|(_, _, standing)| *standing == wanted).count();
+        let passes_over = count(Standing::Dead) == 0 || self.looks >= MIN_LOOKS;
+        count(Standing::Shows) > 0 && count(Standing::Lacks) == 0 && passes_over
+    }
+
+    fn outcome(&self) -> Result<(), SolverError> {
+        if self.is_complete() { Ok(()) } else { Err(SolverError::temporary(NotSeen(self.clone()))) }
+    }
+}
+
+fn standing(answers: &[Answer], records: &[(String, String)]) -> Standing {
+    if answers.iter().zip(records).all(|(answer, (_, value))| answer.shows(value)) {
+        return Standing::Shows;
+    }
+    match answers.iter().any(Answer::is_given) {
+        true => Standing::Lacks,
+        false => Standing::Dead,
+    }
+}
+
+impl<S: Solver> Solver for Propagated<S> {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        self.solver.challenge_types(identifier)
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        let mut outcomes = self.solver.present(challenges);
+        let waits = |challenge: &Challenge, outcome: &Result<(), SolverError>| {
+            outcome.is_ok() && challenge.kind == ChallengeType::Dns01
+        };
+        let waiting: Vec<_> = challenges
+            .iter()
+            .zip(&outcomes)
+            .filter(|(challenge, outcome)| waits(challenge, outcome))
+            .map(|(challenge, _)| challenge)
+            .collect();
+        let mut seen = self.wait(&waiting).into_iter();
+        for (challenge, outcome) in challenges.iter().zip(&mut outcomes) {
+            if waits(challenge, outcome) {
+                *outcome = seen.next().unwrap_or(Ok(()));
+            }
+        }
+        outcomes
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        self.solver.withdraw(challenges)
+    }
+}
+
+impl<S> fmt::Debug for Propagated<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Propagated").field("resolver", &self.resolver).finish_non_exhaustive()
+    }
+}
+
+/// The servers of a zone that do not show the records, with what each says.
+#[derive(Debug, thiserror::Error)]
+#[error("not all servers of the zone {} show the records: {}", .0.zone.name, listed(.0))]
+struct NotSeen(Sighting);
+
+fn listed(sighting: &Sighting) -> String {
+    if sighting.testimonies.is_empty() {
+        return "none of its servers has an address".to_string();
+    }
+    let line = |testimony: &Testimony| {
+        let answer = testimony
+            .answers
+            .iter()
+            .zip(&sighting.records)
+            .find(|(answer, (_, value))| !answer.shows(value))
+            .map_or_else(|| "shows them".to_string(), |(answer, (name, _))| format!("{answer} at {name}"));
+        format!("{} ({}) {answer}", testimony.server, testimony.address.ip())
+    };
+    sighting.testimonies.iter().map(line).collect::<Vec<_>>().join("; ")
+}
+
+/// A look-up that failed, as a solver says it.
+struct SolverErrorSource(SolverError);
+
+impl From<ResolveError> for SolverErrorSource {
+    fn from(error: ResolveError) -> Self {
+        Self(match &error {
+            ResolveError::Silent { .. } | ResolveError::Code { .. } => SolverError::temporary(error),
+            ResolveError::NoResolver
+            | ResolveError::Name(_)
+            | ResolveError::Aliases(_)
+            | ResolveError::NoZone(_) => SolverError::permanent(error),
+        })
+    }
+}
+
+impl From<SolverErrorSource> for SolverError {
+    fn from(error: SolverErrorSource) -> Self {
+        error.0
+    }
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LAST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(120);

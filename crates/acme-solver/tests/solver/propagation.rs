@@ -1,0 +1,173 @@
+//! Waiting for all servers of a zone, and for no dead one.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+use acme_solver::{MIN_LOOKS, Propagated, Sighting, Standing};
+
+use super::challenge::{TOKEN, identifier, of_kind};
+use super::name_server::{Content, Servers};
+use super::resolver::resolver;
+
+/// Puts records on the servers that are up to date.
+struct Zone {
+    content: Vec<Arc<Mutex<Content>>>,
+    is_good: bool,
+}
+
+impl Solver for Zone {
+    fn challenge_types(&self, _: &Identifier) -> Vec<ChallengeType> {
+        vec![ChallengeType::Dns01]
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        challenges
+            .iter()
+            .map(|challenge| {
+                if !self.is_good {
+                    return Err(SolverError::permanent("no such zone"));
+                }
+                for content in &self.content {
+                    content.lock().unwrap().add_text(&challenge.dns_name(), &[&challenge.dns_value()]);
+                }
+                Ok(())
+            })
+            .collect()
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        challenges.iter().map(|_| Ok(())).collect()
+    }
+}
+
+/// A zone on servers of which the first `prompt` ones take what is put there at once.
+struct World {
+    servers: Arc<Servers>,
+    solver: Propagated<Zone>,
+    seen: Arc<Mutex<Vec<Sighting>>>,
+}
+
+fn world(count: u8, prompt: usize, pause: impl FnMut(&Servers) + Send + 'static) -> World {
+    let servers = Arc::new(Servers::start(count + 1));
+    servers.serve("example.test", 1);
+    let content = servers.each[1..=prompt].iter().map(|server| Arc::clone(&server.content)).collect();
+    let seen = Arc::<Mutex<Vec<Sighting>>>::default();
+    let (shared, told) = (Arc::downgrade(&servers), Arc::clone(&seen));
+    let mut pause = pause;
+    let solver = Propagated::new(Zone { content, is_good: true }, resolver(&servers))
+        .pause_by(move |_| pause(&shared.upgrade().unwrap()))
+        .observe(move |sighting| told.lock().unwrap().push(sighting.clone()));
+    World { servers, solver, seen }
+}
+
+fn challenge(name: &str) -> Challenge {
+    of_kind("dns-01", name, TOKEN)
+}
+
+/// A challenge whose record differs from that of [`challenge`].
+fn another(name: &str) -> Challenge {
+    let mut challenge = serde_json::to_value(challenge(name)).unwrap();
+    challenge["digest"] = serde_json::json!(vec![8; 32]);
+    serde_json::from_value(challenge).unwrap()
+}
+
+fn standings(sighting: &Sighting) -> Vec<Standing> {
+    sighting.standings().map(|(_, _, standing)| standing).collect()
+}
+
+#[test]
+fn all_servers_that_are_alive_have_to_show_the_record() {
+    let wanted = challenge("www.example.test");
+    let (name, value) = (wanted.dns_name(), wanted.dns_value());
+    let mut pauses = 0;
+    let mut world = world(3, 1, move |servers| {
+        pauses += 1;
+        if let 2 | 3 = pauses {
+            servers.change(pauses, |content| content.add_text(&name, &[&value]));
+        }
+    });
+    assert!(world.solver.present(&[wanted])[0].is_ok());
+    let seen = world.seen.lock().unwrap();
+    assert_eq!((seen.len(), seen[0].looks, seen[0].waited), (1, 4, Duration::from_millis(250 + 500 + 1000)));
+    assert_eq!(standings(&seen[0]), [Standing::Shows; 3]);
+}
+
+#[test]
+fn record_that_is_there_is_not_waited_for() {
+    let mut world = world(2, 2, |_| panic!("no wait"));
+    let apex_and_wildcard = [challenge("example.test"), another("*.example.test")];
+    assert!(world.solver.present(&apex_and_wildcard).iter().all(Result::is_ok));
+    assert_eq!(world.seen.lock().unwrap()[0].records.len(), 2);
+    assert_eq!(world.servers.each[1].content.lock().unwrap().asked, 2);
+}
+
+#[test]
+fn dead_server_is_passed_over_and_named() {
+    let mut world = world(3, 3, |_| {});
+    world.servers.change(2, |content| content.is_silent = true);
+    assert!(world.solver.present(&[challenge("www.example.test")])[0].is_ok());
+    let seen = world.seen.lock().unwrap();
+    assert_eq!(seen[0].looks, MIN_LOOKS);
+    assert_eq!(standings(&seen[0]), [Standing::Shows, Standing::Dead, Standing::Shows]);
+}
+
+#[test]
+fn server_that_is_never_told_is_named_in_the_end() {
+    let world = world(2, 1, |_| {});
+    let mut solver = world.solver.longest_wait(Duration::from_secs(3));
+    let outcome = solver.present(&[challenge("www.example.test")]).remove(0).unwrap_err();
+    assert!(outcome.is_temporary());
+    let text = std::error::Error::source(&outcome).map_or_else(|| outcome.to_string(), ToString::to_string);
+    assert_eq!(
+        text,
+        "not all servers of the zone example.test show the records: ns1.example.test (127.0.0.2) shows them; \
+         ns2.example.test (127.0.0.3) knows no such name at _acme-challenge.www.example.test"
+    );
+    assert_eq!(world.seen.lock().unwrap()[0].waited, Duration::from_secs(3));
+}
+
+#[test]
+fn all_dead_is_no_success() {
+    let world = world(1, 1, |_| {});
+    world.servers.change(1, |content| content.is_silent = true);
+    let mut solver = world.solver.longest_wait(Duration::from_millis(600));
+    assert!(solver.present(&[challenge("www.example.test")])[0].is_err());
+}
+
+#[test]
+fn each_zone_is_watched_at_its_own_servers() {
+    let mut world = world(2, 2, |_| {});
+    world.servers.serve("other.test", 2);
+    let outcomes = world.solver.present(&[
+        challenge("example.test"),
+        challenge("other.test"),
+        challenge("nowhere.invalid"),
+    ]);
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
+    assert!(!outcomes[2].as_ref().unwrap_err().is_temporary());
+    let zones: Vec<_> =
+        world.seen.lock().unwrap().iter().map(|sighting| sighting.zone.name.clone()).collect();
+    assert_eq!(zones, ["example.test", "other.test"]);
+}
+
+#[test]
+fn alias_is_looked_at_where_it_leads() {
+    let mut world = world(1, 0, |_| panic!("no wait"));
+    let wanted = challenge("alias.test");
+    world.servers.change(0, |content| content.add_alias("_acme-challenge.alias.test", "proof.example.test"));
+    world.servers.change(1, |content| content.add_text("proof.example.test", &[&wanted.dns_value()]));
+    assert!(world.solver.present(&[wanted])[0].is_ok());
+    assert_eq!(world.seen.lock().unwrap()[0].records[0].0, "proof.example.test");
+}
+
+#[test]
+fn what_the_solver_could_not_do_is_not_waited_for() {
+    let servers = Servers::start(1);
+    let zone = Zone { content: Vec::new(), is_good: false };
+    let mut solver = Propagated::new(zone, resolver(&servers)).pause_by(|_| panic!("no wait"));
+    assert!(solver.present(&[challenge("example.test")])[0].is_err());
+    assert!(solver.withdraw(&[challenge("example.test")])[0].is_ok());
+    assert_eq!(solver.challenge_types(&identifier("example.test")), [ChallengeType::Dns01]);
+    assert_eq!(servers.each[0].content.lock().unwrap().asked, 0);
+}
