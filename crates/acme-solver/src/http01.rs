@@ -1,27 +1,23 @@
 //! http-01 answered on a port of our own.
 
-mod bind;
+mod conversation;
 mod request;
-mod server;
 #[cfg(feature = "tokio")]
 mod tokio;
 
 use std::fmt;
-use std::io;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 
+use crate::listener::{self, BindError, Listener};
 use crate::response::{http_token, http_types};
-use server::{Answers, Server};
+use conversation::{Answers, Conversation};
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::{AsyncHttp01, Http01Responder};
-pub use bind::BindError;
 
 /// A listener that answers http-01 challenges, and nothing else.
 ///
@@ -35,20 +31,17 @@ pub use bind::BindError;
 /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.3>
 #[must_use = "the port is free again when the listener is dropped"]
 pub struct Http01 {
-    address: SocketAddr,
     answers: Arc<Answers>,
-    /// Its other end hangs up when it is dropped, which wakes the thread and ends it.
-    stop: Option<UnixStream>,
-    thread: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 impl Http01 {
     /// Most connections at a time.
-    pub const MAX_CONNECTIONS: usize = 64;
+    pub const MAX_CONNECTIONS: usize = listener::MAX_CONNECTIONS;
     /// Most bytes of a request's line and headers.
     pub const MAX_REQUEST: usize = 8 * 1024;
     /// How long a connection lives at most.
-    pub const TIME_LIMIT: Duration = Duration::from_secs(5);
+    pub const TIME_LIMIT: Duration = listener::TIME_LIMIT;
 
     /// Listens on the first address that can be had, such as `"0.0.0.0:80"` or `"127.0.0.1:0"`.
     ///
@@ -59,10 +52,8 @@ impl Http01 {
     ///
     /// [`BindError`], for the last address tried.
     pub fn bind(addresses: impl ToSocketAddrs) -> Result<Self, BindError> {
-        let (listener, address) = bind::listen(addresses)?;
+        let (listener, _) = listener::listen(addresses)?;
         Self::start(listener, Self::TIME_LIMIT)
-            .map(|(answers, stop, thread)| Self { address, answers, stop: Some(stop), thread: Some(thread) })
-            .map_err(|source| BindError::Io { address, source })
     }
 
     /// Listens on a port of every address, of both families.
@@ -77,18 +68,15 @@ impl Http01 {
     /// The address it listens on, with the port that the system chose for port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.listener.local_addr()
     }
 
-    fn start(
-        listener: TcpListener,
-        time_limit: Duration,
-    ) -> io::Result<(Arc<Answers>, UnixStream, JoinHandle<()>)> {
-        let (stop, stopped) = UnixStream::pair()?;
+    fn start(listener: TcpListener, time_limit: Duration) -> Result<Self, BindError> {
         let answers = Arc::new(Answers::new());
-        let server = Server::new(listener, stopped, Arc::clone(&answers), time_limit);
-        let thread = thread::Builder::new().name("acme-http-01".into()).spawn(move || server.run())?;
-        Ok((answers, stop, thread))
+        let shared = Arc::clone(&answers);
+        let converse = move || Some(Conversation::new(Arc::clone(&shared)));
+        let listener = Listener::start("acme-http-01", listener, time_limit, converse)?;
+        Ok(Self { answers, listener })
     }
 }
 
@@ -118,39 +106,29 @@ impl Solver for Http01 {
 
 impl fmt::Debug for Http01 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http01").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Http01 {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        // The thread has nothing to report; had it panicked, the panic was printed.
-        let _ = self.thread.take().map(JoinHandle::join);
+        f.debug_struct("Http01").field("address", &self.local_addr()).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::{ErrorKind, Read, Write};
     use std::net::TcpStream;
 
     use super::*;
 
     #[test]
     fn a_trickle_does_not_extend_the_time_limit() {
-        let (listener, address) = bind::listen("127.0.0.1:0").unwrap();
-        let (_answers, stop, thread) = Http01::start(listener, Duration::from_millis(50)).unwrap();
+        let (listener, address) = listener::listen("127.0.0.1:0").unwrap();
+        let _solver = Http01::start(listener, Duration::from_millis(50)).unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
         stream.write_all(b"GET /").unwrap();
         let mut trickled = 0;
         // Ends by end of file or a reset; as long as the connection lives, reads time out.
-        while matches!(stream.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+        while matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock) {
             trickled += usize::from(stream.write(b"a").is_ok());
         }
         assert!(trickled < Http01::MAX_REQUEST / 2, "closed by time, not by size");
-        drop(stop);
-        thread.join().unwrap();
     }
 }

@@ -29,6 +29,7 @@
 //! other solver from tokio.
 
 mod http01;
+mod listener;
 mod per_name;
 mod port_owner;
 #[cfg(feature = "dns")]
@@ -41,9 +42,10 @@ mod self_check;
 mod threaded;
 mod webroot;
 
+pub use http01::Http01;
 #[cfg(feature = "tokio")]
 pub use http01::{AsyncHttp01, Http01Responder};
-pub use http01::{BindError, Http01};
+pub use listener::BindError;
 pub use per_name::PerName;
 pub use port_owner::{PortOwner, port_owner};
 #[cfg(feature = "dns")]

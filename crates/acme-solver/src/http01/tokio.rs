@@ -1,21 +1,19 @@
 //! http-01 answered from tokio: by a listener of our own, or by a server that is there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, SolverError, SolverFuture};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpStream;
 
 use super::Http01;
-use super::bind::{self, BindError};
 use super::request::Request;
+use crate::listener::tokio::{Bound, Listening};
+use crate::listener::{BindError, MAX_DRAINED};
 use crate::response::{http_token, http_types};
 
 /// The responses of http-01 challenges, for a server that is there to give out.
@@ -102,15 +100,6 @@ pub struct AsyncHttp01 {
     _listening: Arc<Listening>,
 }
 
-/// The task that listens. Its connections end with it.
-struct Listening(AbortHandle);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl AsyncHttp01 {
     /// Listens, as [`Http01::bind`] does.
     ///
@@ -118,13 +107,11 @@ impl AsyncHttp01 {
     ///
     /// [`BindError`], for the last address tried.
     pub async fn bind(addresses: impl ToSocketAddrs + Send + 'static) -> Result<Self, BindError> {
-        // The addresses may have to be looked up.
-        let bound = tokio::task::spawn_blocking(move || bind::listen(addresses)).await;
-        let (listener, address) = bound.map_err(|error| BindError::Name(error.into()))??;
-        let listener = TcpListener::from_std(listener).map_err(|source| BindError::Io { address, source })?;
-        let responder = Http01Responder::new();
-        let task = tokio::spawn(serve(listener, responder.clone()));
-        Ok(Self { address, responder, _listening: Arc::new(Listening(task.abort_handle())) })
+        let bound = Bound::at(addresses).await?;
+        let (address, responder) = (bound.address, Http01Responder::new());
+        let answers = responder.clone();
+        let listening = bound.serve(move |socket| answer(socket, answers.clone()));
+        Ok(Self { address, responder, _listening: listening })
     }
 
     /// Listens on a port of every address, of both families.
@@ -163,40 +150,14 @@ impl fmt::Debug for AsyncHttp01 {
     }
 }
 
-async fn serve(listener: TcpListener, responder: Http01Responder) {
-    let mut connections = JoinSet::new();
-    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    if by_age.len() >= Http01::MAX_CONNECTIONS
-                        && let Some(oldest) = by_age.pop_front()
-                    {
-                        oldest.abort();
-                    }
-                    let responder = responder.clone();
-                    by_age.push_back(connections.spawn(async move {
-                        // Whatever its end, there is nobody to tell.
-                        let _ = timeout(Http01::TIME_LIMIT, answer(socket, &responder)).await;
-                    }));
-                }
-                // The system has no descriptor, say: who calls waits in the queue.
-                Err(_) => sleep(PAUSE).await,
-            },
-            Some(_) = connections.join_next() => by_age.retain(|connection| !connection.is_finished()),
-        }
-    }
-}
-
-async fn answer(mut socket: TcpStream, responder: &Http01Responder) -> io::Result<()> {
+async fn answer(mut socket: TcpStream, responder: Http01Responder) -> io::Result<()> {
     let mut buffer = vec![0; Http01::MAX_REQUEST];
     let mut filled = 0;
     let response = loop {
         let fresh = socket.read(buffer.get_mut(filled..).unwrap_or_default()).await?;
         filled += fresh;
         let request = Request::read(buffer.get(..filled).unwrap_or_default(), fresh);
-        match response(&request, responder) {
+        match response(&request, &responder) {
             Some(response) => break response,
             // It is larger than any request has to be, or ends too early.
             None if fresh == 0 => break malformed(),
@@ -206,7 +167,7 @@ async fn answer(mut socket: TcpStream, responder: &Http01Responder) -> io::Resul
     socket.write_all(&response).await?;
     socket.shutdown().await?;
     // A close with bytes unread resets the connection, and the reset may overtake the answer.
-    tokio::io::copy(&mut socket.take(MAX_DRAINED), &mut tokio::io::sink()).await.map(drop)
+    tokio::io::copy(&mut socket.take(MAX_DRAINED as u64), &mut tokio::io::sink()).await.map(drop)
 }
 
 /// The answer to a request, once it is whole.
@@ -236,9 +197,3 @@ fn text(status: &str, kind: &str, body: &str, is_head: bool) -> Vec<u8> {
     let body = if is_head { "" } else { body };
     [head.as_bytes(), body.as_bytes()].concat()
 }
-
-/// How long a listener without descriptors leaves its callers in the queue.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// Most bytes of a client that are read after its answer.
-const MAX_DRAINED: u64 = 64 * 1024;

@@ -45,7 +45,7 @@ pub enum BindError {
 }
 
 /// Listens on the first address that can be had; says which, with the port the system chose.
-pub(super) fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), BindError> {
+pub(crate) fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), BindError> {
     let mut last = BindError::Name(io::ErrorKind::InvalidInput.into());
     for address in addresses.to_socket_addrs().map_err(BindError::Name)? {
         match listen_on(address) {
