@@ -7,9 +7,7 @@ use std::time::Duration;
 use acme_proto::Identifier;
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5912::ECDSA_WITH_SHA_256;
-use der::asn1::{
-    AnyRef, BitStringRef, GeneralizedTime, ObjectIdentifier, OctetString, OctetStringRef, UtcTime,
-};
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetString, OctetStringRef, UtcTime};
 use der::{DateTime, Decode, Encode, Sequence};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use spki::AlgorithmIdentifierRef;
@@ -26,8 +24,8 @@ use crate::subject_alt_name;
 /// A self-signed certificate that answers a tls-alpn-01 challenge, with its key on P-256.
 ///
 /// It has one subject alternative name, the name that is to be proved, and the critical extension
-/// acmeIdentifier with the digest of the key authorization. It is valid at every time, so that no
-/// clock can spoil it: a CA does not look at its validity, and nobody else should trust it.
+/// acmeIdentifier with the digest of the key authorization. It is valid from 1970 to 2049, so that
+/// no clock can spoil it: a CA does not look at its validity, and nobody else should trust it.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc8737#section-3> and
 /// <https://www.rfc-editor.org/rfc/rfc8738#section-6>
@@ -89,7 +87,7 @@ struct Body<'a> {
 #[derive(Sequence)]
 struct Validity {
     not_before: UtcTime,
-    not_after: GeneralizedTime,
+    not_after: UtcTime,
 }
 
 /// A certificate around a body that is already encoded, since that is what was signed.
@@ -114,7 +112,7 @@ fn encode_body(names: &SubjectAltName, digest: &[u8; 32], key: &CertificateKey) 
         issuer: name.clone(),
         validity: Validity {
             not_before: UtcTime::from_unix_duration(Duration::ZERO)?,
-            not_after: GeneralizedTime::from_date_time(DateTime::new(9999, 12, 31, 23, 59, 59)?),
+            not_after: UtcTime::from_date_time(DateTime::new(2049, 12, 31, 23, 59, 59)?)?,
         },
         subject: name,
         public_key: AnyRef::from_der(key.public_key_der())?,

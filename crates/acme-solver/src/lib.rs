@@ -1,9 +1,10 @@
 //! Puts ACME challenge responses in place and takes them away.
 //!
-//! What it is: ready-made [`Solver`](acme_proto::Solver)s for http-01, on the calling thread.
-//! [`Http01`] answers on a port of its own, [`Webroot`] leaves files for a web server that is
-//! already there, [`PerName`] picks a solver by name, and [`Checked`] looks at the responses as
-//! the CA will before the CA is told.
+//! What it is: ready-made [`Solver`](acme_proto::Solver)s, on the calling thread. [`Http01`]
+//! answers http-01 on a port of its own, [`Webroot`] leaves files for a web server that is
+//! already there, [`TlsAlpn01`] answers tls-alpn-01 on a port of its own and [`TlsAlpn01Responder`]
+//! in a rustls server that is already there, [`PerName`] picks a solver by name, and [`Checked`]
+//! looks at the responses as the CA will before the CA is told.
 //!
 //! With the feature `dns`, `Propagated` waits until every authoritative server of a zone shows
 //! what a solver put there, and `Resolver` is what it asks with.
@@ -24,9 +25,9 @@
 //! Log: `debug` for each response put in place or taken away and for each look at one, `warn`
 //! for a response that others see differently. Key authorizations are never logged.
 //!
-//! Feature `tokio`: http-01 as [`AsyncSolver`](acme_proto::AsyncSolver)s, `AsyncHttp01` with a port
-//! of its own and `Http01Responder` for a server that is there, and `Threaded`, which runs any
-//! other solver from tokio.
+//! Feature `tokio`: the same as [`AsyncSolver`](acme_proto::AsyncSolver)s, `AsyncHttp01` and
+//! `AsyncTlsAlpn01` with ports of their own and `Http01Responder` for a server that is there, and
+//! `Threaded`, which runs any other solver from tokio.
 
 mod http01;
 mod listener;
@@ -40,6 +41,7 @@ mod response;
 mod self_check;
 #[cfg(feature = "tokio")]
 mod threaded;
+mod tls_alpn01;
 mod webroot;
 
 pub use http01::Http01;
@@ -56,4 +58,7 @@ pub use response::ResponseError;
 pub use self_check::{CheckError, Checked, Finding, Outcome, SelfCheck};
 #[cfg(feature = "tokio")]
 pub use threaded::Threaded;
+#[cfg(feature = "tokio")]
+pub use tls_alpn01::AsyncTlsAlpn01;
+pub use tls_alpn01::{TlsAlpn01, TlsAlpn01Responder};
 pub use webroot::{Webroot, WebrootError};

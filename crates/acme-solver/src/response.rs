@@ -1,4 +1,4 @@
-//! What every http-01 solver asks of a challenge before it touches anything.
+//! What every solver asks of a challenge before it touches anything.
 
 use acme_proto::{Challenge, ChallengeType, Identifier, OfferedChallenge, SolverError};
 
@@ -36,6 +36,14 @@ impl From<ResponseError> for SolverError {
 pub(crate) fn http_types(identifier: &Identifier) -> Vec<ChallengeType> {
     let has_address = matches!(identifier, Identifier::Dns(_) | Identifier::Ip(_));
     if has_address && !identifier.is_wildcard() { vec![ChallengeType::Http01] } else { Vec::new() }
+}
+
+/// The types that can prove control of a name by tls-alpn-01, which is none for wildcards either.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8737#section-3>
+pub(crate) fn tls_types(identifier: &Identifier) -> Vec<ChallengeType> {
+    let has_address = matches!(identifier, Identifier::Dns(_) | Identifier::Ip(_));
+    if has_address && !identifier.is_wildcard() { vec![ChallengeType::TlsAlpn01] } else { Vec::new() }
 }
 
 /// The token of an http-01 challenge. It is checked again here, since a challenge may have been

@@ -14,7 +14,11 @@ mod solver {
     #[cfg(feature = "dns")]
     mod resolver;
     mod self_check;
+    mod tls;
+    mod tls_alpn01;
     #[cfg(feature = "tokio")]
     mod tokio;
+    #[cfg(feature = "tokio")]
+    mod tokio_tls;
     mod webroot;
 }

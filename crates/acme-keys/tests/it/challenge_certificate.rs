@@ -23,7 +23,7 @@ fn it_is_for_one_name_and_holds_the_digest_in_a_critical_extension() {
         let after = |title: &str| text.split(title).nth(1).unwrap().lines().nth(1).unwrap().trim().to_owned();
         assert_eq!(after("X509v3 Subject Alternative Name:"), expected, "{text}");
         assert!(text.contains("1.3.6.1.5.5.7.1.31: critical"), "{text}");
-        assert!(text.contains("Version: 3 (0x2)") && text.contains("Not After : Dec 31 23:59:59 9999 GMT"));
+        assert!(text.contains("Version: 3 (0x2)") && text.contains("Not After : Dec 31 23:59:59 2049 GMT"));
         let dump = openssl::text("asn1parse", pem(name).as_bytes());
         assert!(dump.contains(&format!("[HEX DUMP]:0420{digest}")), "{dump}");
     }

@@ -44,6 +44,13 @@ pub enum BindError {
     },
 }
 
+impl BindError {
+    /// For what the TLS library can't set up at an address, which no input brings about.
+    pub(crate) fn tls(address: SocketAddr, error: rustls::Error) -> Self {
+        Self::Io { address, source: io::Error::other(error) }
+    }
+}
+
 /// Listens on the first address that can be had; says which, with the port the system chose.
 pub(crate) fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), BindError> {
     let mut last = BindError::Name(io::ErrorKind::InvalidInput.into());
