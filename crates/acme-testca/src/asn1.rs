@@ -33,6 +33,11 @@ pub(crate) fn yes() -> Vec<u8> {
     tlv(0x01, &[0xff])
 }
 
+/// An ENUMERATED of one octet.
+pub(crate) fn enumerated(value: u8) -> Vec<u8> {
+    tlv(0x0a, &[value])
+}
+
 /// An OCTET STRING.
 pub(crate) fn octet_string(octets: &[u8]) -> Vec<u8> {
     tlv(0x04, octets)

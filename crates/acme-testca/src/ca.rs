@@ -5,6 +5,7 @@ mod admission;
 mod authorization;
 mod certificate;
 mod directory;
+mod issuers;
 mod limits;
 mod order;
 mod permission;
@@ -27,13 +28,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    authority::Authority,
     caa::CaaRecord,
     config::Config,
     encoding,
     error::Error,
     fault::{Fault, Faults},
     log::{Counts, Issued, Log, RequestRecord},
-    pki::Authority,
     problem::Problem,
     reply::{self, REPLAY_NONCE, Reply},
     route::{Operation, Route},
@@ -180,6 +181,13 @@ impl Ca {
         encoding::pem("CERTIFICATE", self.authority.root_der())
     }
 
+    /// The root that signs the intermediate of today, in PEM; after [`Ca::roll_over`] another one than
+    /// [`Ca::root_pem`].
+    #[must_use]
+    pub fn newest_root_pem(&self) -> String {
+        encoding::pem("CERTIFICATE", self.authority.newest_root_der())
+    }
+
     /// The other root, in PEM: what the alternate chains end in. `None` if the state was saved by a
     /// version that had one root.
     #[must_use]
@@ -284,6 +292,7 @@ impl Ca {
             Route::RenewalInfo(id) => self.renewal_info(id, now),
             Route::Revoke => self.revoke_certificate(request, now),
             Route::Agreement(id) => self.agreement(id),
+            Route::Crl(generation) => self.crl(generation, now),
             Route::Unknown => Err(Problem::not_found("resource").into()),
         }
     }
@@ -423,16 +432,19 @@ impl Nonces {
 /// Checks what holds for every request: User-Agent, method, size (RFC 8555 sections 6.1 and 6.3).
 fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Refusal> {
     let agent = request.headers().get(header::USER_AGENT);
-    if agent.is_none_or(|value| value.as_bytes().trim_ascii().is_empty()) {
+    let is_acme = !matches!(route, Route::Agreement(_) | Route::Crl(_));
+    if is_acme && agent.is_none_or(|value| value.as_bytes().trim_ascii().is_empty()) {
         return Err(Problem::malformed("RFC 8555 section 6.1: a client must send User-Agent").into());
     }
     if request.body().len() > MAX_BODY {
         return Err(Problem::new("malformed", 413, "the body is larger than 1 MiB").into());
     }
     let allowed: &[Method] = match route.operation() {
-        Operation::Directory | Operation::NewNonce | Operation::RenewalInfo | Operation::Agreement => {
-            &[Method::GET, Method::HEAD]
-        }
+        Operation::Directory
+        | Operation::NewNonce
+        | Operation::RenewalInfo
+        | Operation::Agreement
+        | Operation::Crl => &[Method::GET, Method::HEAD],
         Operation::NewAccount
         | Operation::Account
         | Operation::Orders

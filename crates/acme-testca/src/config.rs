@@ -115,6 +115,9 @@ pub struct Config {
     pub renewal_info: bool,
     /// The Retry-After of renewalInfo.
     pub renewal_info_retry_after: RetryAfter,
+    /// Whether certificates say where the list of revoked ones is, and the CA publishes it (RFC 5280
+    /// section 5). There is no OCSP, as nowhere any more.
+    pub crl: bool,
     /// Whether finalize answers with `valid`, or with `processing` first.
     pub finalize: Finalize,
     /// The Retry-After of challenges that are being validated, authorizations and orders that are
@@ -234,6 +237,7 @@ impl Default for Config {
             default_profile: None,
             renewal_info: true,
             renewal_info_retry_after: RetryAfter::Seconds(6 * 3600),
+            crl: true,
             finalize: Finalize::AtOnce,
             retry_after: RetryAfter::Absent,
             certificate_lifetime: Duration::from_secs(90 * DAY_SECONDS),

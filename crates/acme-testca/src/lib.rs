@@ -70,6 +70,7 @@
 //! [`TestCa`], and with it tokio, hyper and rustls.
 
 mod asn1;
+mod authority;
 mod binding;
 mod ca;
 mod caa;
@@ -97,6 +98,7 @@ mod serve;
 mod state;
 mod validation;
 
+pub use authority::Rollover;
 pub use binding::MacKey;
 pub use ca::{AlwaysValid, Ca, ConnectionId};
 pub use caa::{CaaPolicy, CaaRecord};

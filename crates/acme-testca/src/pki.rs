@@ -1,4 +1,4 @@
-//! The CA's own keys and what they sign: root, intermediate, leaves, and the server's certificate.
+//! Keys of the CA and what they sign: certificates of authorities, leaves, lists of revoked ones.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -13,51 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{asn1, encoding, error::Error};
 
-/// The root and the intermediate with their keys.
-#[derive(Debug)]
-pub(crate) struct Authority {
-    root: Issuer,
-    intermediate: Issuer,
-    cross: Option<Cross>,
-}
-
-/// Another root, and the intermediate's name and key signed by it.
-#[derive(Debug)]
-struct Cross {
-    root: Issuer,
-    intermediate: Vec<u8>,
-}
-
-/// What of an [`Authority`] is kept when the CA's state is saved.
+/// What of an [`Issuer`] is kept when the CA's state is saved.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct SavedAuthority {
-    root: SavedIssuer,
-    intermediate: SavedIssuer,
-    #[serde(default)]
-    cross: Option<SavedCross>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct SavedCross {
-    root: SavedIssuer,
-    #[serde(with = "encoding::octets")]
-    intermediate: Vec<u8>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct SavedIssuer {
+pub(crate) struct SavedIssuer {
     name: String,
     #[serde(with = "encoding::octets")]
     certificate: Vec<u8>,
     #[serde(with = "encoding::octets")]
     key_pkcs8: Vec<u8>,
-}
-
-/// Which of its two chains a certificate is served with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chain {
-    Default,
-    Alternate,
 }
 
 /// What goes into a certificate that the authority signs.
@@ -68,83 +31,43 @@ pub(crate) struct Leaf<'a> {
     pub(crate) key_spki: &'a [u8],
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
+    /// Where the list is that it would be on if it were revoked.
+    pub(crate) crl_url: Option<&'a str>,
 }
 
-impl Authority {
-    /// Makes new keys and certificates; `label` tells this CA's names from another one's.
-    pub(crate) fn generate(label: &str, now: Timestamp) -> Result<Self, Error> {
-        let root = Issuer::root(format!("acme-testca root {label}, DO NOT TRUST"), now)?;
-        let other = Issuer::root(format!("acme-testca other root {label}, DO NOT TRUST"), now)?;
-        let name = format!("acme-testca intermediate {label}, DO NOT TRUST");
-        let key = Key::generate()?;
-        let certificate = authority_certificate(&name, &key, &root.name, &root.key, now)?;
-        let crossed = authority_certificate(&name, &key, &other.name, &other.key, now)?;
-        let cross = Some(Cross { root: other, intermediate: crossed });
-        Ok(Self { root, intermediate: Issuer { name, certificate, key }, cross })
-    }
+/// What goes into a list of revoked certificates.
+pub(crate) struct Crl<'a> {
+    pub(crate) number: u64,
+    pub(crate) this_update: Timestamp,
+    pub(crate) next_update: Timestamp,
+    pub(crate) revoked: &'a [Revoked],
+}
 
-    pub(crate) fn load(saved: &SavedAuthority) -> Result<Self, Error> {
-        let cross = match &saved.cross {
-            Some(cross) => {
-                Some(Cross { root: Issuer::load(&cross.root)?, intermediate: cross.intermediate.clone() })
-            }
-            None => None,
-        };
-        let intermediate = Issuer::load(&saved.intermediate)?;
-        Ok(Self { root: Issuer::load(&saved.root)?, intermediate, cross })
-    }
+/// A certificate on a list of revoked ones.
+pub(crate) struct Revoked {
+    pub(crate) serial: Vec<u8>,
+    pub(crate) at: Timestamp,
+    pub(crate) reason: u8,
+}
 
-    pub(crate) fn save(&self) -> SavedAuthority {
-        let cross = self
-            .cross
-            .as_ref()
-            .map(|cross| SavedCross { root: cross.root.save(), intermediate: cross.intermediate.clone() });
-        SavedAuthority { root: self.root.save(), intermediate: self.intermediate.save(), cross }
-    }
-
-    /// The certificate that clients must trust.
-    pub(crate) fn root_der(&self) -> &[u8] {
-        &self.root.certificate
-    }
-
-    /// The root that the alternate chain ends in. Old saved states have none.
-    pub(crate) fn other_root_der(&self) -> Option<&[u8]> {
-        self.cross.as_ref().map(|cross| cross.root.certificate.as_slice())
-    }
-
-    /// The certificate that is served below each leaf, in one chain or the other.
-    pub(crate) fn intermediate_der(&self, chain: Chain) -> Option<&[u8]> {
-        match chain {
-            Chain::Default => Some(&self.intermediate.certificate),
-            Chain::Alternate => self.cross.as_ref().map(|cross| cross.intermediate.as_slice()),
+impl Revoked {
+    /// The entry of RFC 5280 section 5.1.2.6. The reason `unspecified` is left out, as section 5.3.1 wants it.
+    fn entry(&self) -> Vec<u8> {
+        let mut parts = vec![asn1::integer(&self.serial), asn1::time(self.at)];
+        if self.reason != 0 {
+            let reason = extension(CRL_REASON, false, &asn1::enumerated(self.reason));
+            parts.push(asn1::sequence(&[reason]));
         }
+        asn1::sequence(&parts)
     }
+}
 
-    /// The key identifier that the leaves name their issuer by.
-    pub(crate) fn key_id(&self) -> Vec<u8> {
-        key_id(&self.intermediate.key.spki())
-    }
-
-    /// Signs a leaf with the intermediate.
-    pub(crate) fn issue(&self, leaf: &Leaf<'_>) -> Result<Vec<u8>, Error> {
-        self.intermediate.issue(leaf)
-    }
-
-    /// Makes the certificate of the server's own connection, signed by the root, and its key.
-    #[cfg(feature = "serve")]
-    pub(crate) fn server_identity(&self, now: Timestamp) -> Result<(Vec<u8>, Key), Error> {
-        let key = Key::generate()?;
-        let spki = key.spki();
-        let digest = digest(&SHA256, &spki);
-        let certificate = self.root.issue(&Leaf {
-            serial: digest.as_ref().get(..SERIAL_LEN).unwrap_or_default(),
-            names: &SERVER_NAMES.map(str::to_owned),
-            key_spki: &spki,
-            not_before: now.saturating_sub(BACKDATE).unwrap_or(now),
-            not_after: now.saturating_add(SERVER_LIFETIME).unwrap_or(now),
-        })?;
-        Ok((certificate, key))
-    }
+/// Where an authority stands in the chain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Root,
+    /// Only leaves come below it.
+    Last,
 }
 
 /// A P-256 key of the CA.
@@ -191,21 +114,50 @@ impl fmt::Debug for Key {
     }
 }
 
+/// A name and a key that sign certificates, and the certificate that says so.
 #[derive(Debug)]
-struct Issuer {
+pub(crate) struct Issuer {
     name: String,
     certificate: Vec<u8>,
     key: Key,
 }
 
 impl Issuer {
-    fn root(name: String, now: Timestamp) -> Result<Self, Error> {
+    /// Makes one that signs itself.
+    pub(crate) fn root(name: String, now: Timestamp) -> Result<Self, Error> {
         let key = Key::generate()?;
-        let certificate = authority_certificate(&name, &key, &name, &key, now)?;
+        let certificate = authority_certificate(&name, &key, &name, &key, Level::Root, now)?;
         Ok(Self { name, certificate, key })
     }
 
-    fn load(saved: &SavedIssuer) -> Result<Self, Error> {
+    /// Makes one that another one signs, with its own certificate first.
+    pub(crate) fn below(&self, name: String, now: Timestamp) -> Result<Self, Error> {
+        let key = Key::generate()?;
+        let certificate = authority_certificate(&name, &key, &self.name, &self.key, Level::Last, now)?;
+        Ok(Self { name, certificate, key })
+    }
+
+    /// Makes another certificate for the name and key of an intermediate.
+    pub(crate) fn cross_sign(&self, intermediate: &Self, now: Timestamp) -> Result<Vec<u8>, Error> {
+        let Self { name, key, .. } = intermediate;
+        authority_certificate(name, key, &self.name, &self.key, Level::Last, now)
+    }
+
+    /// Makes a certificate for the name and key of a root that comes after this one.
+    pub(crate) fn introduce(&self, root: &Self, now: Timestamp) -> Result<Vec<u8>, Error> {
+        authority_certificate(&root.name, &root.key, &self.name, &self.key, Level::Root, now)
+    }
+
+    pub(crate) fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// The key identifier that what it signs names it by.
+    pub(crate) fn key_id(&self) -> Vec<u8> {
+        key_id(&self.key.spki())
+    }
+
+    pub(crate) fn load(saved: &SavedIssuer) -> Result<Self, Error> {
         let key = Key::from_pkcs8(&saved.key_pkcs8)?;
         let spki = key.spki();
         if !saved.certificate.windows(spki.len()).any(|window| window == spki) {
@@ -214,7 +166,7 @@ impl Issuer {
         Ok(Self { name: saved.name.clone(), certificate: saved.certificate.clone(), key })
     }
 
-    fn save(&self) -> SavedIssuer {
+    pub(crate) fn save(&self) -> SavedIssuer {
         SavedIssuer {
             name: self.name.clone(),
             certificate: self.certificate.clone(),
@@ -222,8 +174,30 @@ impl Issuer {
         }
     }
 
-    fn issue(&self, leaf: &Leaf<'_>) -> Result<Vec<u8>, Error> {
-        let extensions = [
+    /// Signs a list of revoked certificates (RFC 5280 section 5).
+    pub(crate) fn sign_crl(&self, crl: &Crl<'_>) -> Result<Vec<u8>, Error> {
+        let algorithm = asn1::sequence(&[asn1::oid(ECDSA_WITH_SHA256)]);
+        let entries: Vec<Vec<u8>> = crl.revoked.iter().map(Revoked::entry).collect();
+        let mut parts = vec![
+            asn1::integer(&[1]),
+            algorithm.clone(),
+            name(&self.name),
+            asn1::time(crl.this_update),
+            asn1::time(crl.next_update),
+        ];
+        if !entries.is_empty() {
+            parts.push(asn1::sequence(&entries));
+        }
+        let number = extension(CRL_NUMBER, false, &asn1::integer(&crl.number.to_be_bytes()));
+        parts.push(asn1::explicit(0, &asn1::sequence(&[authority_key_id(&self.key), number])));
+        let body = asn1::sequence(&parts);
+        let signature = self.key.sign(&body)?;
+        Ok(asn1::sequence(&[body, algorithm, asn1::bit_string(&signature)]))
+    }
+
+    /// Signs a leaf.
+    pub(crate) fn issue(&self, leaf: &Leaf<'_>) -> Result<Vec<u8>, Error> {
+        let mut extensions = vec![
             extension(KEY_USAGE, true, &asn1::named_bits(leaf_key_usage(leaf.key_spki))),
             extension(EXTENDED_KEY_USAGE, false, &asn1::sequence(&[asn1::oid(SERVER_AUTH)])),
             extension(BASIC_CONSTRAINTS, true, &asn1::sequence(&[])),
@@ -236,6 +210,7 @@ impl Issuer {
                 &asn1::sequence(&[asn1::sequence(&[asn1::oid(DOMAIN_VALIDATED)])]),
             ),
         ];
+        extensions.extend(leaf.crl_url.map(distribution_point));
         let body = Body {
             serial: leaf.serial,
             issuer: name(&self.name),
@@ -283,21 +258,20 @@ fn authority_certificate(
     key: &Key,
     issuer: &str,
     issuer_key: &Key,
+    level: Level,
     now: Timestamp,
 ) -> Result<Vec<u8>, Error> {
     let key_spki = key.spki();
-    let is_root = subject == issuer;
-    let constraints = if is_root {
-        asn1::sequence(&[asn1::yes()])
-    } else {
-        asn1::sequence(&[asn1::yes(), asn1::integer(&[0])])
+    let constraints = match level {
+        Level::Root => asn1::sequence(&[asn1::yes()]),
+        Level::Last => asn1::sequence(&[asn1::yes(), asn1::integer(&[0])]),
     };
     let mut extensions = vec![
         extension(KEY_USAGE, true, &asn1::named_bits(CERT_SIGN | CRL_SIGN)),
         extension(BASIC_CONSTRAINTS, true, &constraints),
         extension(SUBJECT_KEY_ID, false, &asn1::octet_string(&key_id(&key_spki))),
     ];
-    if !is_root {
+    if subject != issuer {
         extensions.push(authority_key_id(issuer_key));
     }
     let digest = digest(&SHA256, &key_spki);
@@ -326,6 +300,12 @@ fn extension(id: ObjectIdentifier, critical: bool, value: &[u8]) -> Vec<u8> {
     }
     parts.push(asn1::octet_string(value));
     asn1::sequence(&parts)
+}
+
+fn distribution_point(url: &str) -> Vec<u8> {
+    let name = asn1::explicit(0, &asn1::implicit(6, url.as_bytes()));
+    let point = asn1::sequence(&[asn1::explicit(0, &name)]);
+    extension(CRL_DISTRIBUTION_POINTS, false, &asn1::sequence(&[point]))
 }
 
 fn authority_key_id(key: &Key) -> Vec<u8> {
@@ -364,11 +344,10 @@ pub(crate) const BACKDATE: Duration = Duration::from_secs(3600);
 /// Octets of a serial number.
 pub(crate) const SERIAL_LEN: usize = 16;
 
+const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
+const CRL_REASON: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
+const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
-#[cfg(feature = "serve")]
-const SERVER_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-#[cfg(feature = "serve")]
-const SERVER_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 const KEY_ID_LEN: usize = 20;
 const DIGITAL_SIGNATURE: u8 = 0x80;
 const KEY_ENCIPHERMENT: u8 = 0x20;

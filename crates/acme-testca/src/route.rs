@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::pki::Chain;
+use crate::authority::Chain;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub enum Operation {
     Revoke,
     /// Agreeing to changed terms, at a page for humans.
     Agreement,
+    /// Fetching the list of revoked certificates.
+    Crl,
     /// A path that is none of the CA's.
     Unknown,
 }
@@ -64,6 +66,7 @@ pub(crate) enum Route<'a> {
     RenewalInfo(&'a str),
     Revoke,
     Agreement(&'a str),
+    Crl(usize),
     Unknown,
 }
 
@@ -90,6 +93,10 @@ impl<'a> Route<'a> {
             (Some("certificate"), Some(id), Some("1"), None) => Self::Certificate(id, Chain::Alternate),
             (Some("renewal-info"), Some(id), None, None) => Self::RenewalInfo(id),
             (Some("revoke-cert"), None, None, None) => Self::Revoke,
+            (Some("crl"), Some(number), None, None) => match number.parse() {
+                Ok(number) => Self::Crl(number),
+                Err(_) => Self::Unknown,
+            },
             (Some("agreement"), Some(id), None, None) => Self::Agreement(id),
             _ => Self::Unknown,
         }
@@ -113,6 +120,7 @@ impl<'a> Route<'a> {
             Self::RenewalInfo(_) => Operation::RenewalInfo,
             Self::Revoke => Operation::Revoke,
             Self::Agreement(_) => Operation::Agreement,
+            Self::Crl(_) => Operation::Crl,
             Self::Unknown => Operation::Unknown,
         }
     }

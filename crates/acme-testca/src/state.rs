@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    dice::Dice, encoding, error::Error, identifier::Identifier, key::PublicKey, pki::SavedAuthority,
+    authority::SavedAuthority, dice::Dice, encoding, error::Error, identifier::Identifier, key::PublicKey,
     problem::Problem, renewal::RenewalWindow,
 };
 
@@ -164,6 +164,9 @@ pub(crate) struct Certificate {
     pub(crate) revoked: Option<Revocation>,
     #[serde(default)]
     pub(crate) window: Option<RenewalWindow>,
+    /// The number of the intermediate that signed it.
+    #[serde(default)]
+    pub(crate) generation: usize,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]

@@ -21,6 +21,8 @@ mod dns;
 mod faults;
 #[path = "testca/flows.rs"]
 mod flows;
+#[path = "testca/issuers.rs"]
+mod issuers;
 #[path = "testca/limits.rs"]
 mod limits;
 #[path = "testca/persist.rs"]

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 
 use super::{Ca, Refusal, admission};
 use crate::{
+    authority::Chain,
     config::AlternateChains,
     encoding,
     error::Error,
     key::PublicKey,
-    pki::{BACKDATE, Chain, Leaf, SERIAL_LEN},
+    pki::{BACKDATE, Leaf, SERIAL_LEN},
     problem::Problem,
     reply,
     state::{Certificate, Order, OrderStatus},
@@ -33,7 +34,7 @@ impl Ca {
         if chain == Chain::Alternate && !has_alternate {
             return Err(Problem::not_found("chain").into());
         }
-        let pem = self.chain_pem(&certificate.der, chain);
+        let pem = self.chain_pem(&certificate.der, certificate.generation, chain);
         let mut response = reply::of_type(StatusCode::OK, PEM_CHAIN, pem.into_bytes());
         if has_alternate {
             let path = match chain {
@@ -49,11 +50,11 @@ impl Ca {
         Ok(response)
     }
 
-    /// A chain as it is served: leaf first, then the intermediate.
-    pub(super) fn chain_pem(&self, leaf: &[u8], chain: Chain) -> String {
+    /// A chain as it is served: leaf first, then what is between it and the root.
+    pub(super) fn chain_pem(&self, leaf: &[u8], generation: usize, chain: Chain) -> String {
         let mut pem = encoding::pem("CERTIFICATE", leaf);
-        if let Some(intermediate) = self.authority.intermediate_der(chain) {
-            pem.push_str(&encoding::pem("CERTIFICATE", intermediate));
+        for authority in self.authority.chain(generation, chain) {
+            pem.push_str(&encoding::pem("CERTIFICATE", authority));
         }
         pem
     }
@@ -106,7 +107,11 @@ impl Ca {
         let not_before = encoding::whole_second(order.not_before.unwrap_or(backdated));
         let last = not_before.saturating_add(self.lifetime(order.profile.as_deref())).unwrap_or(not_before);
         let not_after = encoding::whole_second(order.not_after.unwrap_or(last));
-        let der = self.authority.issue(&Leaf { serial: &serial, names, key_spki, not_before, not_after })?;
+        let generation = self.authority.generation();
+        let crl_url = self.config.crl.then(|| self.url(&format!("/crl/{generation}")));
+        let crl_url = crl_url.as_deref();
+        let leaf = Leaf { serial: &serial, names, key_spki, not_before, not_after, crl_url };
+        let der = self.authority.issue(&leaf)?;
         Ok(Certificate {
             number: self.state.certificates.len() as u64,
             serial: encoding::hex(&serial),
@@ -119,6 +124,7 @@ impl Ca {
             not_after,
             revoked: None,
             window: None,
+            generation,
         })
     }
 

@@ -110,15 +110,17 @@ impl Ca {
         let issuer = encoding::from_base64url(issuer).ok_or_else(form)?;
         let serial = encoding::hex(&encoding::from_base64url(serial).ok_or_else(form)?);
         let mut certificates = self.state.certificates.iter();
-        let found =
-            certificates.find(|(_, one)| one.serial == serial).filter(|_| issuer == self.authority.key_id());
+        let found = certificates
+            .find(|(_, one)| one.serial == serial)
+            .filter(|(_, one)| issuer == self.authority.key_id(one.generation));
         found.map(|(id, _)| id.clone()).ok_or_else(|| Problem::not_found("certificate"))
     }
 
     /// The identifier of a certificate (RFC 9773 section 4.1).
     pub(super) fn renewal_id(&self, certificate: &Certificate) -> String {
         let serial = encoding::from_hex(&certificate.serial);
-        format!("{}.{}", encoding::base64url(&self.authority.key_id()), encoding::base64url(&serial))
+        let issuer = self.authority.key_id(certificate.generation);
+        format!("{}.{}", encoding::base64url(&issuer), encoding::base64url(&serial))
     }
 }
 

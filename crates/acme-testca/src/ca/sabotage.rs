@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::{Ca, Refusal, admission::bad_nonce};
 use crate::{
+    authority::Chain,
     encoding,
     fault::{Action, ChainFault, ProblemFault, StatusFault, WindowFault},
     jws::Jws,
     key::Algorithm,
-    pki::{Chain, Key},
+    pki::Key,
     problem::Problem,
     reply::{self, Delivery, REPLAY_NONCE, Reply},
     route::Route,
@@ -55,6 +56,7 @@ impl Ca {
             | Route::KeyChange
             | Route::Revoke
             | Route::Agreement(_)
+            | Route::Crl(_)
             | Route::Unknown => Vec::new(),
         }
     }
@@ -295,18 +297,18 @@ impl Ca {
         let order = self.state.orders.get(&certificate.order)?.clone();
         let names = certificate.names.clone();
         let key_spki = certificate.key_spki.clone();
-        let right = self.chain_pem(&certificate.der, chain);
+        let right = self.chain_pem(&certificate.der, certificate.generation, chain);
         let leaf = encoding::pem("CERTIFICATE", &certificate.der);
         let text = match fault {
             ChainFault::OtherKey => {
                 let other = Key::generate().ok()?.spki();
                 let wrong = self.make_certificate(&order, &names, &other, now).ok()?;
-                self.chain_pem(&wrong.der, chain)
+                self.chain_pem(&wrong.der, wrong.generation, chain)
             }
             ChainFault::WrongNames => {
                 let names = ["wrong.testca.invalid".to_owned()];
                 let wrong = self.make_certificate(&order, &names, &key_spki, now).ok()?;
-                self.chain_pem(&wrong.der, chain)
+                self.chain_pem(&wrong.der, wrong.generation, chain)
             }
             ChainFault::PrivateKey => {
                 let key = Key::generate().ok()?;
