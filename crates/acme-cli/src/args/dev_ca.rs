@@ -16,8 +16,8 @@ use clap::builder::FalseyValueParser;
 /// (acme.sh), LEGO_SERVER (lego) and ACME_DIRECTORY_URL, the file with the root in ACME_CA_ROOT
 /// (acmectl), CA_BUNDLE (acme.sh), LEGO_CA_CERTIFICATES (lego), REQUESTS_CA_BUNDLE (certbot and
 /// other Python), CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS and SSL_CERT_FILE (OpenSSL, Go, Rust), and
-/// where http-01 is looked for in ACME_HTTP_REACH, and its port in ACME_HTTP_PORT. certbot and older
-/// lego take the URL only as --server "$ACME_CA".
+/// where http-01 is looked for in ACME_HTTP_REACH, and its port in ACME_HTTP_PORT, that of tls-alpn-01
+/// in ACME_TLS_PORT. certbot and older lego take the URL only as --server "$ACME_CA".
 #[derive(Debug, clap::Args)]
 pub(crate) struct DevCaArgs {
     /// Where it listens; only on loopback [default: 127.0.0.1:14000, or a free port for COMMAND]
@@ -26,12 +26,12 @@ pub(crate) struct DevCaArgs {
     /// Write to this file what a client must trust, and what the chains end in
     #[arg(long, env = "ACME_ROOT_OUT", hide_env = true, value_name = "FILE")]
     pub(crate) root_out: Option<PathBuf>,
-    /// The port at which http-01 is looked for
-    #[arg(long, env = "ACME_HTTP_PORT", hide_env = true, value_name = "PORT", default_value_t = 5002)]
-    pub(crate) http_port: u16,
-    /// The port at which tls-alpn-01 is looked for
-    #[arg(long, env = "ACME_TLS_PORT", hide_env = true, value_name = "PORT", default_value_t = 5001)]
-    pub(crate) tls_port: u16,
+    /// The port at which http-01 is looked for [default: 5002, or a free port for COMMAND]
+    #[arg(long, env = "ACME_HTTP_PORT", hide_env = true, value_name = "PORT")]
+    pub(crate) http_port: Option<u16>,
+    /// The port at which tls-alpn-01 is looked for [default: 5001, or a free port for COMMAND]
+    #[arg(long, env = "ACME_TLS_PORT", hide_env = true, value_name = "PORT")]
+    pub(crate) tls_port: Option<u16>,
     /// The DNS server, on loopback, that is asked for dns-01 records [default: dns-01 fails]
     #[arg(long, env = "ACME_DNS_SERVER", hide_env = true, value_name = "ADDR:PORT")]
     pub(crate) dns: Option<SocketAddr>,

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ use crate::exit::Status;
 use crate::settings;
 
 pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
-    let ca = start(&args)?;
+    let ports = Ports::choose(&args)?;
+    let ca = start(&args, &ports)?;
     let root_out = args.root_out.as_deref().map(settings::absolute).transpose()?;
     if let Some(path) = &root_out {
         file::replace(path, ca.root_pem().as_bytes(), 0o644)?;
@@ -32,9 +34,8 @@ pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
                 Some(path) => RootFile::Given(path),
                 None => RootFile::make(context, ca.root_pem())?,
             };
-            let reach = SocketAddr::from((Ipv4Addr::LOCALHOST, args.http_port));
             context.output.progress(format_args!("the test CA is ready: {}", ca.directory_url()));
-            command(context, program, arguments, &variables(&ca, root.path(), reach))
+            command(context, program, arguments, &variables(&ca, root.path(), &ports))
         }
         None => {
             context.output.result(ca.directory_url());
@@ -45,7 +46,8 @@ pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
                     "directory_url": ca.directory_url(),
                     "root_file": root_out,
                     "root_pem": ca.root_pem(),
-                    "http_port": args.http_port,
+                    "http_port": ports.http,
+                    "tls_port": ports.tls,
                 }),
             );
             if root_out.is_none() {
@@ -58,11 +60,11 @@ pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
     }
 }
 
-fn start(args: &DevCaArgs) -> Result<TestCa, Error> {
+fn start(args: &DevCaArgs, ports: &Ports) -> Result<TestCa, Error> {
     let port = if args.command.is_empty() { PORT } else { 0 };
     let listen = args.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let mut builder =
-        TestCa::builder().seed(args.seed).listen(listen).http_port(args.http_port).tls_port(args.tls_port);
+        TestCa::builder().seed(args.seed).listen(listen).http_port(ports.http).tls_port(ports.tls);
     if let Some(server) = args.dns {
         builder = builder.dns(server);
     }
@@ -84,14 +86,47 @@ fn start(args: &DevCaArgs) -> Result<TestCa, Error> {
     })?)
 }
 
+/// Where the CA looks for the responses to challenges.
+struct Ports {
+    http: u16,
+    tls: u16,
+}
+
+impl Ports {
+    /// Those that were asked for; else the usual ones, or free ones for a program that is told: two
+    /// such programs may run at once.
+    fn choose(args: &DevCaArgs) -> Result<Self, Error> {
+        let free = if args.command.is_empty() { None } else { Some(free_ports()?) };
+        let (http, tls) = free.unwrap_or((HTTP_PORT, TLS_PORT));
+        Ok(Self { http: args.http_port.unwrap_or(http), tls: args.tls_port.unwrap_or(tls) })
+    }
+}
+
+/// Two ports that nobody has at the moment.
+fn free_ports() -> Result<(u16, u16), CommandError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listen = || TcpListener::bind(address);
+    let ports = || {
+        // Both are held until both are known, so that they differ.
+        let listeners = (listen()?, listen()?);
+        Ok((listeners.0.local_addr()?.port(), listeners.1.local_addr()?.port()))
+    };
+    ports().map_err(|source: io::Error| CommandError::Listen { address, source: Box::new(source) })
+}
+
 /// What clients read: where the directory is, and whom to trust for it.
-fn variables(ca: &TestCa, root: &Path, reach: SocketAddr) -> Vec<(&'static str, OsString)> {
+fn variables(ca: &TestCa, root: &Path, ports: &Ports) -> Vec<(&'static str, OsString)> {
     let url = OsString::from(ca.directory_url());
     let urls = DIRECTORY_VARIABLES.map(|name| (name, url.clone()));
     let roots = ROOT_VARIABLES.map(|name| (name, root.as_os_str().to_owned()));
-    let port = ("ACME_HTTP_PORT", OsString::from(reach.port().to_string()));
-    let reach = ("ACME_HTTP_REACH", OsString::from(reach.to_string()));
-    urls.into_iter().chain(roots).chain([port, reach]).collect()
+    let reach = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.http));
+    let reach = [
+        ("ACME_HTTP_PORT", ports.http.to_string()),
+        ("ACME_HTTP_REACH", reach.to_string()),
+        ("ACME_TLS_PORT", ports.tls.to_string()),
+    ]
+    .map(|(name, value)| (name, OsString::from(value)));
+    urls.into_iter().chain(roots).chain(reach).collect()
 }
 
 /// Runs a program to its end, and ends as it does.
@@ -162,6 +197,8 @@ impl Drop for RootFile {
 }
 
 const PORT: u16 = 14_000;
+const HTTP_PORT: u16 = 5_002;
+const TLS_PORT: u16 = 5_001;
 const LONG: Duration = Duration::from_secs(3600);
 const SIGNAL_BASE: i32 = 128;
 

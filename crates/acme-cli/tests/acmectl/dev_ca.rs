@@ -42,9 +42,12 @@ fn it_says_when_it_is_ready_and_ends_when_it_is_told() {
 fn a_program_finds_it_and_its_status_is_ours() {
     let world = World::new();
     let script = "grep -q 'BEGIN CERTIFICATE' \"$ACME_CA_ROOT\" && env | sort | \
-                  grep -E '^(ACME_CA|ACME_CA_ROOT|ACME_D.*|ACME_H.*|.*CERT.*|.*BUNDLE|LEGO_.*)='; exit 7";
-    let run =
-        world.finish(&mut command(&world, "--root-out root.pem --http-port 5003", &["sh", "-c", script]));
+                  grep -E '^(ACME_CA|ACME_CA_ROOT|ACME_D.*|ACME_H.*|ACME_T.*|.*CERT.*|.*BUNDLE|LEGO_.*)='; exit 7";
+    let run = world.finish(&mut command(
+        &world,
+        "--root-out root.pem --http-port 5003 --tls-port 5004",
+        &["sh", "-c", script],
+    ));
     assert_run!(
         run,
         str![[r#"
@@ -57,6 +60,7 @@ ACME_DIRECTORY=https://127.0.0.1:[PORT]/directory
 ACME_DIRECTORY_URL=https://127.0.0.1:[PORT]/directory
 ACME_HTTP_PORT=5003
 ACME_HTTP_REACH=127.0.0.1:[PORT]
+ACME_TLS_PORT=5004
 CA_BUNDLE=[WORLD]/root.pem
 CURL_CA_BUNDLE=[WORLD]/root.pem
 LEGO_CA_CERTIFICATES=[WORLD]/root.pem
@@ -77,6 +81,30 @@ exit 137
 
 "#]]
     );
+}
+
+#[test]
+fn programs_side_by_side_have_ports_of_their_own() {
+    let world = World::new();
+    let words = ["sh", "-c", "echo $ACME_HTTP_PORT $ACME_TLS_PORT; read -r _ || exit 0"];
+    let lines = [(); 2].map(|()| {
+        let mut child = command(&world, "", &words).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (child, line)
+    });
+    let mut ports: Vec<u16> = lines
+        .iter()
+        .flat_map(|(_, line)| line.split_whitespace())
+        .map(|port| port.parse().unwrap())
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    for (mut child, _) in lines {
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(ports.len(), 4, "{ports:?}");
 }
 
 #[test]
