@@ -10,6 +10,7 @@ use phases::Cargo;
 mod counts;
 mod peers;
 mod phases;
+mod registry;
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,7 @@ impl Options {
 /// Runs every phase, also after one has failed; the last line is the sum of all tests.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, Box<dyn Error>> {
     peers::require(options.install)?;
+    let left_out = registry::require(root, options.install)?;
     let cargo = Cargo::new(root);
     let mut counts = Counts::default();
     let mut results = Vec::new();
@@ -56,6 +58,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool, Box<dyn Error>
     println!();
     for (name, passed, time) in &results {
         println!("{name:<10} {:>7.1} s  {}", time.as_secs_f64(), if *passed { "ok" } else { "FAILED" });
+    }
+    for client in &left_out {
+        println!("LEFT OUT: {client}");
     }
     println!("{counts}");
     Ok(results.iter().all(|(_, passed, _)| *passed))

@@ -3,10 +3,13 @@
 //!
 //! Everything listens on 127.0.0.1, on a port that the system chose. [`pebble`] runs a CA that
 //! nobody here wrote, [`dns`] tells it that every name is this machine, and [`web`] serves the
-//! files of a directory as a web server would.
+//! files of a directory as a web server would. [`client`] runs other people's clients against our CA, and
+//! [`registry`] finds those that come from a package registry.
 
+pub mod client;
 pub mod command;
 pub mod dns;
 pub mod nginx;
 pub mod pebble;
+pub mod registry;
 pub mod web;

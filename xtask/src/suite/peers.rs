@@ -88,8 +88,15 @@ fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<bool, Box<dyn 
 /// `env` after `sudo`, which clears the environment.
 const QUIET: [&str; 4] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
 
-const PEERS: [Peer; 5] = [
-    Peer { program: "lego", package: "lego", purpose: "a client of other people's, for the test CA" },
+const CLIENT: &str = "a client of other people's, for the test CA";
+
+const PEERS: [Peer; 10] = [
+    Peer { program: "certbot", package: "certbot", purpose: CLIENT },
+    Peer { program: "dehydrated", package: "dehydrated", purpose: CLIENT },
+    Peer { program: "lego", package: "lego", purpose: CLIENT },
+    Peer { program: "npm", package: "npm", purpose: "installs clients written for Node.js" },
+    Peer { program: "uacme", package: "uacme", purpose: CLIENT },
+    Peer { program: "virtualenv", package: "virtualenv", purpose: "holds clients written in Python" },
     Peer { program: "nginx", package: "nginx", purpose: "a server that takes what the command publishes" },
     Peer {
         program: "openssl",
@@ -118,6 +125,6 @@ mod tests {
 
     #[test]
     fn advice_can_be_pasted() {
-        assert!(advice(&[&PEERS[0], &PEERS[3]]).contains("\n    apt-get install -y lego pebble\n"));
+        assert!(advice(&[&PEERS[2], &PEERS[4]]).contains("\n    apt-get install -y lego uacme\n"));
     }
 }
