@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use acme_proto::Identifier;
+use acme_proto::{CertificateId, Identifier};
 use const_oid::db::rfc5280::{ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_SUBJECT_ALT_NAME};
 use der::asn1::ObjectIdentifier;
 use der::{Reader, SliceReader, Tag};
@@ -86,10 +86,25 @@ impl CertificateInfo {
         })
     }
 
+    /// What names the certificate in renewal information; none where it does not say whose it is.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9773#section-4.1>
+    #[must_use]
+    pub fn certificate_id(&self) -> Option<CertificateId> {
+        let key_id = self.authority_key_id.as_deref()?;
+        Some(CertificateId::new(key_id, &self.serial))
+    }
+
     /// Tells whether the certificate is for a key.
     #[must_use]
     pub fn matches(&self, key: &CertificateKey) -> bool {
         self.public_key_der == key.public_key_der()
+    }
+}
+
+impl AsRef<Self> for CertificateInfo {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 

@@ -117,6 +117,12 @@ impl Certificate {
     }
 }
 
+impl AsRef<CertificateInfo> for Certificate {
+    fn as_ref(&self) -> &CertificateInfo {
+        &self.info
+    }
+}
+
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate").field("info", &self.info).finish_non_exhaustive()

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use acme_proto::{Identifier, Intent, Misuse};
+use acme_proto::{CertificateId, Identifier, Intent, Misuse, Profile};
 use jiff::Timestamp;
 
+use crate::certificate::CertificateInfo;
 use crate::certificate_key::{CertificateKey, KeyType};
 use crate::error::Error;
 use crate::private_key::PrivateKey;
@@ -24,6 +25,9 @@ pub struct IssueRequest {
     key: Key,
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
+    profile: Option<Profile>,
+    replaces: Option<CertificateId>,
+    ancestor_domains: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -42,6 +46,9 @@ impl IssueRequest {
             key: Key::Fresh(KeyType::default()),
             not_before: None,
             not_after: None,
+            profile: None,
+            replaces: None,
+            ancestor_domains: Vec::new(),
         }
     }
 
@@ -75,20 +82,45 @@ impl IssueRequest {
         self
     }
 
+    /// Asks for a profile. Where the CA does not offer it, the request ends in
+    /// [`Misuse::ProfileNotOffered`]; where it refuses it, with its reason.
+    ///
+    /// <https://datatracker.ietf.org/doc/html/draft-ietf-acme-profiles-01>
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(Profile::Required(name.into()));
+        self
+    }
+
+    /// Asks for a profile, and does without it where the CA does not offer it, or refuses it.
+    pub fn preferred_profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(Profile::Preferred(name.into()));
+        self
+    }
+
+    /// Names the certificate that this one is to replace, which may spare it rate limits. It is
+    /// left out where the CA has no renewal information, or refuses it.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9773#section-5>
+    pub fn replaces(mut self, predecessor: &impl AsRef<CertificateInfo>) -> Self {
+        self.replaces = predecessor.as_ref().certificate_id();
+        self
+    }
+
+    /// Has the names below this domain proved by control of the domain, where the CA does that.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9444#section-4.3>
+    pub fn ancestor_domain(mut self, domain: impl Into<String>) -> Self {
+        self.ancestor_domains.push(domain.into());
+        self
+    }
+
     /// The names as the CA gets them.
     ///
     /// # Errors
-    /// When one of them can't be certified.
+    /// When one of them, or an ancestor domain, can't be certified.
     pub fn identifiers(&self) -> Result<Vec<Identifier>, Misuse> {
-        let mut identifiers = Vec::with_capacity(self.names.len());
-        for name in &self.names {
-            let identifier: Identifier =
-                name.parse().map_err(|source| Misuse::Identifier { name: name.clone(), source })?;
-            if !identifiers.contains(&identifier) {
-                identifiers.push(identifier);
-            }
-        }
-        Ok(identifiers)
+        parsed(&self.ancestor_domains)?;
+        parsed(&self.names)
     }
 
     /// The primary name, as it was given.
@@ -121,15 +153,18 @@ impl IssueRequest {
         let key = match &self.key {
             Key::Fresh(key_type) => PrivateKey::generate(*key_type)?,
             Key::Given(key) => PrivateKey::clone(key),
-            Key::Csr(der) => return Ok((self.dated(Intent::new(identifiers, der.clone(), None)), None)),
+            Key::Csr(der) => return Ok((self.wished(Intent::new(identifiers, der.clone(), None)), None)),
         };
         let csr = CertificateSigningRequest::new(&identifiers, key.as_ref())?.into_der();
-        Ok((self.dated(Intent::new(identifiers, csr, Some(key.as_ref().to_pem()))), Some(key)))
+        Ok((self.wished(Intent::new(identifiers, csr, Some(key.as_ref().to_pem()))), Some(key)))
     }
 
-    fn dated(&self, mut intent: Intent) -> Intent {
+    fn wished(&self, mut intent: Intent) -> Intent {
         intent.not_before = self.not_before;
         intent.not_after = self.not_after;
+        intent.profile = self.profile.clone();
+        intent.replaces = self.replaces.clone();
+        intent.ancestor_domains = parsed(&self.ancestor_domains).unwrap_or_default();
         intent
     }
 
@@ -149,7 +184,21 @@ impl IssueRequest {
             && intent.identifiers == identifiers
             && intent.not_before == self.not_before
             && intent.not_after == self.not_after
+            && intent.profile == self.profile
     }
+}
+
+/// The names of a list, each once.
+fn parsed(names: &[String]) -> Result<Vec<Identifier>, Misuse> {
+    let mut identifiers = Vec::with_capacity(names.len());
+    for name in names {
+        let identifier: Identifier =
+            name.parse().map_err(|source| Misuse::Identifier { name: name.clone(), source })?;
+        if !identifiers.contains(&identifier) {
+            identifiers.push(identifier);
+        }
+    }
+    Ok(identifiers)
 }
 
 impl fmt::Debug for IssueRequest {

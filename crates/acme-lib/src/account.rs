@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acme_keys::{AccountKey, Certificate, IssueRequest};
-use acme_proto::{DeactivateAccount, Intent, Order, Revoke, Solver};
+use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
+use acme_proto::{DeactivateAccount, Intent, Misuse, Operation, Order, RenewalInfo, Revoke, Solver};
 
 use crate::api::ApiAccount;
 use crate::connect::DirectoryUrl;
@@ -84,6 +84,23 @@ impl<P: Persist> Account<P> {
         match (private_key, certificate) {
             (Some(key), Some(certificate)) => Ok(Some(Certificate::from_pem(key, certificate)?)),
             (Some(_), None) | (None, _) => Ok(None),
+        }
+    }
+
+    /// When the CA wants a certificate to be renewed; `None` where it does not say: that of the
+    /// certificate itself, [`Certificate::renew_after`], is to be used then.
+    ///
+    /// Draw one moment from the window with [`RenewalInfo::moment`] and keep it. After an error,
+    /// [`RenewalInfo::wait_after`] says when to ask again.
+    ///
+    /// # Errors
+    /// When the CA can't be asked, or when its answer makes no sense.
+    pub fn renewal(&self, certificate: &impl AsRef<CertificateInfo>) -> Result<Option<RenewalInfo>> {
+        let Some(id) = certificate.as_ref().certificate_id() else { return Ok(None) };
+        match self.parts.driver.call(RenewalInfo::read(&id)) {
+            Ok(info) => Ok(Some(info)),
+            Err(acme_proto::Error::Misuse(Misuse::NotOffered(Operation::RenewalInfo))) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 

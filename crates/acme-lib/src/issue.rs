@@ -31,6 +31,8 @@ pub struct Issued {
     pub certificate: Certificate,
     /// The URL of the order.
     pub order_url: String,
+    /// The profile of the order, where it has one.
+    pub profile: Option<String>,
     /// The responses that could not be taken away, and why; they stay in the journal's last
     /// checkpoint, to be taken away later.
     pub left_in_place: Vec<(Challenge, SolverError)>,
@@ -46,6 +48,8 @@ pub struct IssuedChain {
     pub private_key_pem: Option<SecretText>,
     /// The URL of the order.
     pub order_url: String,
+    /// The profile of the order, where it has one.
+    pub profile: Option<String>,
     /// As [`Issued::left_in_place`].
     pub left_in_place: Vec<(Challenge, SolverError)>,
 }
@@ -88,7 +92,12 @@ impl<'a, P: Persist> Issuance<'a, P> {
         let (issued, key) = self.obtain(solver)?;
         let certificate = Certificate::new(&key.ok_or(Error::NoPrivateKey)?, &issued.chain)?;
         account.parts.keep(&primary, &certificate)?;
-        Ok(Issued { certificate, order_url: issued.order_url, left_in_place: issued.left_in_place })
+        Ok(Issued {
+            certificate,
+            order_url: issued.order_url,
+            profile: issued.profile,
+            left_in_place: issued.left_in_place,
+        })
     }
 
     /// Obtains the chain, and the key where there is one.
@@ -101,6 +110,7 @@ impl<'a, P: Persist> Issuance<'a, P> {
             chain_pem: issued.chain.to_pem(),
             private_key_pem: key.map(|key| key.as_ref().to_pem()),
             order_url: issued.order_url,
+            profile: issued.profile,
             left_in_place: issued.left_in_place,
         })
     }

@@ -88,7 +88,9 @@ pub use issue::{Issuance, Issued, IssuedChain};
 pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
 };
-pub use acme_proto::{ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, Solver};
+pub use acme_proto::{
+    ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, RenewalInfo, RenewalMoment, Solver,
+};
 pub use acme_solver::Http01;
 
 /// The protocol's own types, for what is not re-exported here.

@@ -17,6 +17,8 @@ mod in_process;
 mod interrupted;
 #[path = "lib/issue.rs"]
 mod issue;
+#[path = "lib/options.rs"]
+mod options;
 #[path = "lib/persist.rs"]
 mod persist;
 #[path = "lib/steps.rs"]

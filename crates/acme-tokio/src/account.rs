@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use acme_http::AsyncClient;
-use acme_keys::{AccountKey, Certificate, IssueRequest};
-use acme_proto::{AsyncSolver, DeactivateAccount, Flow, RevocationReason, Revoke, Session};
+use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
+use acme_proto::{
+    AsyncSolver, DeactivateAccount, Flow, Misuse, Operation, RenewalInfo, RevocationReason, Revoke, Session,
+};
 
 use crate::connect::DirectoryUrl;
 use crate::driver::Driver;
@@ -67,6 +69,23 @@ impl Account {
     /// Prepares [`issue`](Self::issue) with a journal, an observer or an interrupt.
     pub fn issuance<'a>(&'a self, request: &'a IssueRequest) -> Issuance<'a> {
         Issuance::new(self, request)
+    }
+
+    /// When the CA wants a certificate to be renewed; `None` where it does not say: that of the
+    /// certificate itself, [`Certificate::renew_after`], is to be used then.
+    ///
+    /// Draw one moment from the window with [`RenewalInfo::moment`] and keep it. After an error,
+    /// [`RenewalInfo::wait_after`] says when to ask again.
+    ///
+    /// # Errors
+    /// When the CA can't be asked, or when its answer makes no sense.
+    pub async fn renewal(&self, certificate: &impl AsRef<CertificateInfo>) -> Result<Option<RenewalInfo>> {
+        let Some(id) = certificate.as_ref().certificate_id() else { return Ok(None) };
+        match self.driver().call(RenewalInfo::read(&id)).await {
+            Ok(info) => Ok(Some(info)),
+            Err(acme_proto::Error::Misuse(Misuse::NotOffered(Operation::RenewalInfo))) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Revokes a certificate. That it was revoked before is no error.

@@ -38,6 +38,8 @@ pub struct Issued {
     pub certificate: Certificate,
     /// The URL of the order.
     pub order_url: String,
+    /// The profile of the order, where it has one.
+    pub profile: Option<String>,
     /// The responses that could not be taken away, and why; they stay in the journal's last
     /// checkpoint, to be taken away later.
     pub left_in_place: Vec<(Challenge, SolverError)>,
@@ -53,6 +55,8 @@ pub struct IssuedChain {
     pub private_key_pem: Option<SecretText>,
     /// The URL of the order.
     pub order_url: String,
+    /// The profile of the order, where it has one.
+    pub profile: Option<String>,
     /// As [`Issued::left_in_place`].
     pub left_in_place: Vec<(Challenge, SolverError)>,
 }
@@ -115,6 +119,7 @@ impl<'a> Issuance<'a> {
             chain_pem: issued.chain.to_pem(),
             private_key_pem: key.map(|key| key.as_ref().to_pem()),
             order_url: issued.order_url,
+            profile: issued.profile,
             left_in_place: issued.left_in_place,
         })
     }
@@ -125,7 +130,12 @@ impl<'a> Issuance<'a> {
         }
         let (issued, key) = self.obtain(solver).await?;
         let certificate = Certificate::new(&key.ok_or(Error::NoPrivateKey)?, &issued.chain)?;
-        Ok(Issued { certificate, order_url: issued.order_url, left_in_place: issued.left_in_place })
+        Ok(Issued {
+            certificate,
+            order_url: issued.order_url,
+            profile: issued.profile,
+            left_in_place: issued.left_in_place,
+        })
     }
 
     async fn obtain(

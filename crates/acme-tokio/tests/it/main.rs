@@ -5,6 +5,7 @@ mod account;
 mod dropped;
 mod http2;
 mod issue;
+mod options;
 mod server;
 mod twin;
 mod world;
