@@ -6,12 +6,13 @@ use core::fmt;
 
 use serde_json::{Value, json};
 
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::contact;
 use crate::error::Error;
 use crate::flow::Operation;
 use crate::json;
 use crate::reply::Reply;
+use crate::request::{Request, Target};
 use crate::url::Url;
 
 /// An account as the CA describes it.

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::challenge::{ChallengeStatus, OfferedChallenge};
 use crate::error::{Error, Refusal, Violation};
 use crate::flow::Operation;
@@ -16,6 +16,7 @@ use crate::json;
 use crate::poll::Poll;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::request::{Request, Target};
 
 /// An authorization as the CA describes it.
 ///
@@ -192,8 +193,9 @@ impl OfferedChallenge {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1>
     pub fn answer(url: &str) -> Call<Self> {
-        let payload = "{}".to_string();
-        Call::new(Request::post(Operation::Challenge, Target::Text(url.to_string()), payload), |reply| {
+        let request = Request::post(Operation::Challenge, Target::Text(url.to_string()), "{}".to_string());
+        // What is in place is for one key.
+        Call::new(request.bound_to_key(), |reply| {
             let challenge = Self::from_json(&reply.json()?, &reply.url);
             let challenge = challenge.ok_or_else(|| reply.violation(Violation::Member("type")))?;
             Ok(Self { retry_after: reply.retry_after(), ..challenge })

@@ -30,6 +30,9 @@ pub(crate) struct Authorize {
     /// The authorizations that are pending, to be given up on a cancel.
     pending: Vec<String>,
     answers: u32,
+    /// The generation of the account's key whose thumbprint is in the responses.
+    key_generation: u64,
+    presentations: u32,
     /// The looks at the order, with one budget for all of them.
     looks: Box<Poll<Order>>,
 }
@@ -56,6 +59,8 @@ impl Authorize {
             to_answer: Vec::new(),
             pending: Vec::new(),
             answers: 0,
+            key_generation: 0,
+            presentations: 0,
             looks: Box::new(Order::poll_pending(&order.url).pausing_after(limits::POLLS_BEFORE_DIAGNOSIS)),
         }
     }
@@ -128,6 +133,10 @@ impl Authorize {
         choices: &Choices,
     ) -> Result<Vec<Challenge>, Error> {
         let thumbprint = cx.session.thumbprint().ok_or(Misuse::NoAccount)?;
+        self.key_generation = cx.session.key_generation();
+        self.presentations += 1;
+        self.pending.clear();
+        self.to_answer.clear();
         let mut challenges = Vec::new();
         refused(authorizations)?;
         for authorization in authorizations {
@@ -156,8 +165,13 @@ impl Authorize {
         Ok(challenges)
     }
 
-    /// Tells the CA of the responses.
+    /// Tells the CA of the responses; where the account has another key by now, they are made and
+    /// presented anew.
     fn answer(&mut self, cx: &Cx<'_>) -> State {
+        let is_old = cx.session.key_generation() != self.key_generation;
+        if is_old && self.presentations < limits::MAX_SETTLED_TRIES {
+            return State::Read(read_all(&self.pending, cx.session.width()));
+        }
         if self.to_answer.is_empty() {
             return State::Look;
         }
@@ -246,6 +260,8 @@ fn is_open(error: &Error) -> bool {
         Error::Transport { source, .. } => source.delivery == Delivery::Unknown && source.is_temporary(),
         Error::Protocol(_) => true,
         Error::Cancelled
+        | Error::KeyInUse(_)
+        | Error::KeyUnsettled(_)
         | Error::Misuse(_)
         | Error::Sign(_)
         | Error::Solver { .. }

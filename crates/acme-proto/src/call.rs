@@ -20,8 +20,8 @@ use crate::jws::{self, KeyReference};
 use crate::limits;
 use crate::part::{Cx, Progress, ready};
 use crate::problem::ProblemKind;
-use crate::registration::Registration;
 use crate::reply::Reply;
+use crate::request::{Payload, Request, Signature, Target};
 use crate::session::Session;
 use crate::signer::Signer;
 use crate::url::Url;
@@ -49,47 +49,11 @@ pub struct Call<T> {
     redirects: u32,
     directory_refetched: bool,
     is_waiting: bool,
-}
-
-/// What a call asks for.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    operation: Operation,
-    target: Target,
-    method: Method,
-    signature: Signature,
-    payload: Payload,
-    accept: Option<&'static str>,
-    is_repeatable: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Target {
-    Directory,
-    NewAccount,
-    NewNonce,
-    NewOrder,
-    /// The renewal information of a certificate, by its identifier.
-    RenewalInfo(String),
-    RevokeCert,
-    Account,
-    /// A URL that a caller gave, to be checked when it is used.
-    Text(String),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Signature {
-    Nobody,
-    Account,
-    Key(Arc<dyn Signer>),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Payload {
-    /// POST-as-GET: the empty payload.
-    Empty,
-    Json(String),
-    Registration(Box<Registration>),
+    /// The generation of the account's key that the request was signed with.
+    signed_with: u64,
+    signed_again: bool,
+    /// How long an end of a change of keys was waited for, while one is waited for.
+    key_wait: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,62 +76,6 @@ pub(crate) enum Prelude {
     Nonce,
 }
 
-impl Request {
-    /// An unsigned GET.
-    pub(crate) fn get(operation: Operation, target: Target) -> Self {
-        Self {
-            operation,
-            target,
-            method: Method::GET,
-            signature: Signature::Nobody,
-            payload: Payload::Empty,
-            accept: None,
-            is_repeatable: true,
-        }
-    }
-
-    /// An unsigned HEAD.
-    pub(crate) fn head(operation: Operation, target: Target) -> Self {
-        Self { method: Method::HEAD, ..Self::get(operation, target) }
-    }
-
-    /// A POST-as-GET by the account: it reads, and may be repeated.
-    ///
-    /// <https://www.rfc-editor.org/rfc/rfc8555#section-6.3>
-    pub(crate) fn post_as_get(operation: Operation, target: Target) -> Self {
-        Self { method: Method::POST, signature: Signature::Account, ..Self::get(operation, target) }
-    }
-
-    /// A POST by the account that changes something: it is not repeated.
-    pub(crate) fn post(operation: Operation, target: Target, payload: String) -> Self {
-        Self { payload: Payload::Json(payload), is_repeatable: false, ..Self::post_as_get(operation, target) }
-    }
-
-    /// A newAccount: with the same key it finds the account that it made. A binding may be good
-    /// for one use only.
-    pub(crate) fn register(signer: Arc<dyn Signer>, registration: Registration) -> Self {
-        Self {
-            is_repeatable: !registration.is_bound(),
-            signature: Signature::Key(signer),
-            payload: Payload::Registration(Box::new(registration)),
-            ..Self::post_as_get(Operation::NewAccount, Target::NewAccount)
-        }
-    }
-
-    pub(crate) fn signed_by(self, signer: Arc<dyn Signer>) -> Self {
-        Self { signature: Signature::Key(signer), ..self }
-    }
-
-    /// Sending it twice does no harm.
-    pub(crate) fn repeatable(self) -> Self {
-        Self { is_repeatable: true, ..self }
-    }
-
-    pub(crate) fn accepting(self, media_type: &'static str) -> Self {
-        Self { accept: Some(media_type), ..self }
-    }
-}
-
 impl<T> Call<T> {
     pub(crate) fn new(request: Request, decode: fn(&Reply) -> Result<T, Error>) -> Self {
         Self {
@@ -182,6 +90,9 @@ impl<T> Call<T> {
             redirects: 0,
             directory_refetched: false,
             is_waiting: false,
+            signed_with: 0,
+            signed_again: false,
+            key_wait: None,
         }
     }
 
@@ -209,7 +120,7 @@ impl<T> Call<T> {
 
     /// What has to happen next.
     pub(crate) fn next(&mut self, session: &mut Session, now: Timestamp) -> Result<Next, Error> {
-        if let Some(wait) = self.wait.take() {
+        if let Some(wait) = self.wait.take().or_else(|| self.wait_for_key(session)) {
             return Ok(Next::Wait(wait));
         }
         if let Stage::Directory(url) = &self.stage {
@@ -234,6 +145,7 @@ impl<T> Call<T> {
             self.stage = Stage::Nonce(url.clone());
             return self.send_get(session, Operation::NewNonce, Method::HEAD, &url);
         };
+        self.signed_with = session.key_generation();
         let body = jws::sign(&*signer, &key, &nonce, url.as_str(), &payload)?;
         self.stage = Stage::Request(url.clone());
         self.send(session, self.request.operation, Method::POST, &url, body)
@@ -287,7 +199,7 @@ impl<T> Call<T> {
         let is_resource = match &self.request.target {
             Target::Directory => return true,
             Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert => true,
-            Target::RenewalInfo(_) => true,
+            Target::KeyChange | Target::RenewalInfo(_) => true,
             Target::Account | Target::Text(_) => false,
         };
         (is_resource || self.is_signed()) && session.fresh_directory(now).is_none()
@@ -296,6 +208,7 @@ impl<T> Call<T> {
     fn target_url(&self, session: &Session) -> Result<Url, Error> {
         match &self.request.target {
             Target::Directory => Ok(session.directory_url.clone()),
+            Target::KeyChange => resource(session, Operation::KeyChange, |d| d.key_change.as_ref()),
             Target::NewAccount => resource(session, Operation::NewAccount, |d| d.new_account.as_ref()),
             Target::NewNonce => resource(session, Operation::NewNonce, |d| d.new_nonce.as_ref()),
             Target::NewOrder => resource(session, Operation::NewOrder, |d| d.new_order.as_ref()),
@@ -326,6 +239,11 @@ impl<T> Call<T> {
         match &self.request.payload {
             Payload::Empty => Ok(String::new()),
             Payload::Json(payload) => Ok(payload.clone()),
+            Payload::KeyChange(new_key) => {
+                let account = session.account()?;
+                let old_key = account.signer.jwk().to_json();
+                jws::change_key(&**new_key, url.as_str(), account.url.as_str(), &old_key)
+            }
             Payload::Registration(registration) => registration.payload(session, signer, url),
         }
     }
@@ -416,6 +334,9 @@ impl<T> Call<T> {
             self.refetch_directory(session);
             return Ok(None);
         }
+        if self.may_use_another_key(session, reply.status) {
+            return Ok(None);
+        }
         let is_short = refusal.retry_after.is_none_or(|wait| wait <= limits::MAX_WAIT);
         if self.request.is_repeatable && refusal.is_temporary() && is_short {
             let wait = refusal.retry_after.map(|wait| session.with_jitter(wait));
@@ -443,11 +364,34 @@ impl<T> Call<T> {
         true
     }
 
+    /// A signature of a key that is not in force any more, or will not be in a moment.
+    fn may_use_another_key(&mut self, session: &Session, status: u16) -> bool {
+        let is_account = matches!(self.request.signature, Signature::Account);
+        let is_old = session.key_generation() != self.signed_with || session.is_changing_key();
+        if !is_account || !is_old || self.request.is_bound_to_key || self.signed_again {
+            return false;
+        }
+        self.signed_again = (400..404).contains(&status);
+        self.key_wait = self.signed_again.then_some(Duration::ZERO);
+        self.signed_again
+    }
+
+    /// Waits for the end of a change of keys, but not for ever: who changes them may be gone.
+    fn wait_for_key(&mut self, session: &Session) -> Option<Duration> {
+        let waited = self.key_wait?;
+        if !session.is_changing_key() || waited >= limits::MAX_WAIT {
+            self.key_wait = None;
+            return None;
+        }
+        self.key_wait = Some(waited + limits::KEY_CHANGE_WAIT);
+        Some(limits::KEY_CHANGE_WAIT)
+    }
+
     /// A resource of the directory that is not there: the CA may have moved it.
     fn is_directory_stale(&self, reply: &Reply) -> bool {
         let is_resource = matches!(
             self.request.target,
-            Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert
+            Target::KeyChange | Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert
         );
         reply.status == StatusCode::NOT_FOUND.as_u16()
             && (is_resource || reply.operation == Operation::NewNonce)

@@ -14,12 +14,13 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 use x509_cert::request::CertReq;
 
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::error::{Error, Misuse, Violation};
 use crate::flow::Operation;
 use crate::identifier::Identifier;
 use crate::limits;
 use crate::reply::Reply;
+use crate::request::{Request, Target};
 
 /// A certificate chain, the leaf first.
 ///

@@ -8,13 +8,14 @@ use core::mem;
 use jiff::Timestamp;
 
 use crate::account::{Account, AccountStatus};
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::error::{Error, Violation};
 use crate::flow::{Flow, Input, Operation, Step};
 use crate::json;
 use crate::limits;
 use crate::part::{Cx, Progress, ready};
 use crate::problem::ProblemKind;
+use crate::request::{Request, Target};
 use crate::session::Session;
 
 /// Ends the session's account, for good: no CA brings it back, and whatever the account asks for

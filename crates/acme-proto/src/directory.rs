@@ -7,11 +7,12 @@ use core::time::Duration;
 
 use serde_json::Value;
 
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::error::Error;
 use crate::flow::Operation;
 use crate::json;
 use crate::reply::Reply;
+use crate::request::{Request, Target};
 use crate::url::Url;
 
 /// A CA's directory. Members that this library does not know are left out.

@@ -24,6 +24,13 @@ pub enum Error {
     /// The driver asked for the end with [`Input::Cancel`](crate::Input::Cancel).
     #[error("cancelled")]
     Cancelled,
+    /// The key that was to become the account's is another account's.
+    #[error(transparent)]
+    KeyInUse(Box<KeyInUse>),
+    /// Whether the account's key was changed is not known: keep both keys, and open the account
+    /// with both ([`OpenAccount::or_with`](crate::OpenAccount::or_with)).
+    #[error("it is not known whether the account's key was changed")]
+    KeyUnsettled(#[source] Box<Self>),
     /// The caller asked for something that can't be right.
     #[error(transparent)]
     Misuse(#[from] Misuse),
@@ -70,7 +77,8 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Cancelled | Self::Unfinished(_) => true,
-            Self::Misuse(_) | Self::Protocol(_) => false,
+            Self::KeyInUse(_) | Self::Misuse(_) | Self::Protocol(_) => false,
+            Self::KeyUnsettled(error) => error.is_temporary(),
             Self::Problem(refusal) => refusal.is_temporary(),
             Self::Sign(error) => error.is_temporary,
             Self::Solver { source, .. } => source.is_temporary,
@@ -83,9 +91,11 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::KeyUnsettled(error) => error.retry_after(),
             Self::Problem(refusal) => refusal.retry_after,
             Self::Unfinished(unfinished) => Some(unfinished.retry_after),
             Self::Cancelled
+            | Self::KeyInUse(_)
             | Self::Misuse(_)
             | Self::Protocol(_)
             | Self::Sign(_)
@@ -99,6 +109,8 @@ impl Error {
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
+            Self::KeyInUse(error) => error.refusal.as_ref(),
+            Self::KeyUnsettled(error) => error.refusal(),
             Self::Problem(refusal) => Some(refusal),
             Self::Cancelled
             | Self::Misuse(_)
@@ -126,6 +138,8 @@ impl Error {
                 *operation == request && source.delivery == Delivery::Unknown && source.is_temporary()
             }
             Self::Cancelled
+            | Self::KeyInUse(_)
+            | Self::KeyUnsettled(_)
             | Self::Misuse(_)
             | Self::Sign(_)
             | Self::Solver { .. }
@@ -221,6 +235,19 @@ impl StdError for Refusal {}
 /// A list for people.
 fn listed<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A key that can't become an account's, since it is another account's.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5>
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the key is in use by another account: {account_url}")]
+#[non_exhaustive]
+pub struct KeyInUse {
+    /// The account that has the key.
+    pub account_url: String,
+    /// The CA's refusal, where it came with one.
+    pub refusal: Option<Refusal>,
 }
 
 /// A response that breaks the RFC.
@@ -340,6 +367,9 @@ pub enum Misuse {
         #[source]
         source: IdentifierError,
     },
+    /// The account's new key is the one that it has.
+    #[error("the new key is the account's key")]
+    KeyUnchanged,
     /// The session has no account, and the operation needs one.
     #[error("the session has no account")]
     NoAccount,

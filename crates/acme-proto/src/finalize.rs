@@ -170,6 +170,8 @@ fn needs_settling(error: &Error) -> bool {
             *operation == Operation::Finalize && source.delivery == Delivery::Unknown
         }
         Error::Cancelled
+        | Error::KeyInUse(_)
+        | Error::KeyUnsettled(_)
         | Error::Misuse(_)
         | Error::Sign(_)
         | Error::Solver { .. }
@@ -188,6 +190,8 @@ fn is_final(error: &Error) -> bool {
         Error::Protocol(_) => false,
         Error::Transport { source, .. } => !source.is_temporary(),
         Error::Cancelled
+        | Error::KeyInUse(_)
+        | Error::KeyUnsettled(_)
         | Error::Misuse(_)
         | Error::Sign(_)
         | Error::Solver { .. }

@@ -45,6 +45,22 @@ pub(crate) fn bind(mac: &dyn Mac, kid: &str, url: &str, jwk: &str) -> Result<Str
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
+/// Signs what the new key has to say about a change of keys; it has no nonce.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5>
+pub(crate) fn change_key(
+    new_key: &dyn Signer,
+    url: &str,
+    account_url: &str,
+    old_key: &str,
+) -> Result<String, Error> {
+    let (algorithm, jwk) = (new_key.algorithm().as_str(), new_key.jwk().to_json());
+    let protected = format!(r#"{{"alg":"{algorithm}","jwk":{jwk},"url":{}}}"#, quoted(url));
+    let payload = format!(r#"{{"account":{},"oldKey":{old_key}}}"#, quoted(account_url));
+    let body = assemble(&protected, &payload, |message| new_key.sign(message).map_err(Error::Sign))?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
 fn assemble(
     protected: &str,
     payload: &str,

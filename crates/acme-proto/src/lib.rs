@@ -135,7 +135,9 @@ mod problem;
 mod registration;
 mod renewal;
 mod reply;
+mod request;
 mod revocation;
+mod roll_over;
 mod round;
 mod session;
 mod signer;
@@ -153,8 +155,8 @@ pub use contact::ContactError;
 pub use deactivation::DeactivateAccount;
 pub use directory::{AutoRenewalMeta, Directory, DirectoryMeta};
 pub use error::{
-    Delivery, Error, Misuse, ProtocolError, Refusal, SignError, SolverError, StoreError, TransportError,
-    TransportErrorKind, Unfinished, Violation,
+    Delivery, Error, KeyInUse, Misuse, ProtocolError, Refusal, SignError, SolverError, StoreError,
+    TransportError, TransportErrorKind, Unfinished, Violation,
 };
 pub use finalize::Finalize;
 pub use flow::{Exchange, Flow, Input, Operation, Step, ToSign};
@@ -166,6 +168,7 @@ pub use problem::{Problem, ProblemKind};
 pub use registration::{ExternalAccount, OpenAccount, Registration};
 pub use renewal::{CertificateId, RenewalInfo, RenewalMoment, SuggestedWindow};
 pub use revocation::{RevocationReason, Revoke};
+pub use roll_over::RollOver;
 pub use session::{Session, Sha256, Thumbprint};
 pub use signer::{Algorithm, Jwk, Mac, Signer};
 pub use solver::{AsyncSolver, Solver, SolverFuture};

@@ -23,6 +23,9 @@ pub const MAX_NONCE_RETRIES: u32 = 100;
 pub const IMMEDIATE_NONCE_RETRIES: u32 = 10;
 /// The wait before each further repetition.
 pub const NONCE_RETRY_WAIT: Duration = Duration::from_millis(100);
+/// The wait between two looks at whether a change of the account's key is over, for a request that
+/// was refused meanwhile; in all no longer than [`MAX_WAIT`].
+pub const KEY_CHANGE_WAIT: Duration = Duration::from_millis(50);
 /// How often a request is sent that may be repeated and gets no useful answer.
 pub const MAX_TRIES: u32 = 3;
 /// The wait before the last of these tries; the second follows at once.

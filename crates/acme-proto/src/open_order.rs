@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::account::Account;
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::checkpoint::Intent;
 use crate::directory::Directory;
 use crate::error::{Delivery, Error, Misuse, Violation};
@@ -14,6 +14,7 @@ use crate::flow::Operation;
 use crate::limits;
 use crate::order::{Order, OrderStatus, OrdersPage};
 use crate::part::{Cx, Progress, ready};
+use crate::request::{Request, Target};
 use crate::round::{Round, RoundEnd};
 use crate::wish::{self, Form, Forms};
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::base64url;
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::checkpoint::Intent;
 use crate::error::{Error, Violation};
 use crate::flow::Operation;
@@ -20,6 +20,7 @@ use crate::limits;
 use crate::poll::Poll;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::request::{Request, Target};
 use crate::url::Url;
 use crate::wish::{Form, Profile};
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::account::Account;
-use crate::call::{Call, Request};
+use crate::call::Call;
 use crate::contact;
 use crate::error::{Error, Misuse};
 use crate::flow::{Flow, Input, Operation, Step};
@@ -19,6 +19,7 @@ use crate::jws;
 use crate::limits;
 use crate::part::{Cx, Progress, ready};
 use crate::problem::ProblemKind;
+use crate::request::Request;
 use crate::session::Session;
 use crate::signer::{Mac, Signer};
 use crate::url::Url;
@@ -122,6 +123,7 @@ impl Registration {
 #[must_use = "a flow makes no progress until its driver resumes it"]
 pub struct OpenAccount {
     signer: Arc<dyn Signer>,
+    pending: Option<Arc<dyn Signer>>,
     registration: Registration,
     state: State,
     bindings: u32,
@@ -130,6 +132,9 @@ pub struct OpenAccount {
 #[derive(Debug)]
 enum State {
     Start,
+    /// Has the key that was to become the account's an account?
+    LookPending(Call<Account>),
+    Begin,
     /// Is there an account? Else the error that led here is the outcome.
     Look(Call<Account>, Option<Box<Error>>),
     Register(Call<Account>),
@@ -138,7 +143,14 @@ enum State {
 impl OpenAccount {
     /// Prepares the flow for one key.
     pub fn new(signer: Arc<dyn Signer>, registration: Registration) -> Self {
-        Self { signer, registration, state: State::Start, bindings: 0 }
+        Self { signer, pending: None, registration, state: State::Start, bindings: 0 }
+    }
+
+    /// Finds the account of another key first, which was to become the account's when a
+    /// [`RollOver`](crate::RollOver) did not come to its end. [`Session::public_key_der`] says
+    /// afterwards which of the two is in force.
+    pub fn or_with(self, pending: Arc<dyn Signer>) -> Self {
+        Self { pending: Some(pending), ..self }
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Result<Progress<Account>, Error> {
@@ -146,6 +158,25 @@ impl OpenAccount {
             match &mut self.state {
                 State::Start => {
                     contact::check(&self.registration.contact)?;
+                    self.state = match &self.pending {
+                        Some(pending) => State::LookPending(find(pending)),
+                        None => State::Begin,
+                    };
+                }
+                State::LookPending(call) => match call.poll(cx) {
+                    Ok(progress) => {
+                        let account = ready!(progress);
+                        if let Some(pending) = self.pending.take() {
+                            self.signer = pending;
+                        }
+                        return Ok(Progress::Ready(account));
+                    }
+                    Err(error) if error.is_kind(&ProblemKind::AccountDoesNotExist) => {
+                        self.state = State::Begin
+                    }
+                    Err(error) => return Err(error),
+                },
+                State::Begin => {
                     self.state = match &self.registration.binding {
                         Some(_) => self.look(None),
                         None => self.register(),
@@ -164,8 +195,7 @@ impl OpenAccount {
     }
 
     fn look(&self, cause: Option<Box<Error>>) -> State {
-        let request = Request::register(Arc::clone(&self.signer), Registration::only_existing());
-        State::Look(Call::new(request, Account::decode_new), cause)
+        State::Look(find(&self.signer), cause)
     }
 
     fn register(&self) -> State {
@@ -216,4 +246,9 @@ impl Flow for OpenAccount {
         session.sign_in(&account.url, Arc::clone(&self.signer))?;
         Ok(Step::Done(account))
     }
+}
+
+/// Asks for the account of a key.
+pub(crate) fn find(key: &Arc<dyn Signer>) -> Call<Account> {
+    Call::new(Request::register(Arc::clone(key), Registration::only_existing()), Account::decode_new)
 }

@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base64url;
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::error::{Error, TransportErrorKind, Violation};
 use crate::flow::Operation;
 use crate::json;
 use crate::limits;
 use crate::reply::Reply;
+use crate::request::{Request, Target};
 
 /// What names a certificate in renewal information, and in the `replaces` of its successor.
 ///
@@ -182,7 +183,9 @@ fn is_temporary(error: &Error) -> bool {
         }
         Error::Problem(refusal) => refusal.is_temporary(),
         Error::Cancelled => true,
-        Error::Misuse(_)
+        Error::KeyInUse(_)
+        | Error::KeyUnsettled(_)
+        | Error::Misuse(_)
         | Error::Protocol(_)
         | Error::Sign(_)
         | Error::Solver { .. }

@@ -7,12 +7,13 @@ use core::fmt;
 use jiff::Timestamp;
 
 use crate::base64url;
-use crate::call::{Call, Request, Target};
+use crate::call::Call;
 use crate::chain::no_content;
 use crate::error::Error;
 use crate::flow::{Flow, Input, Operation, Step};
 use crate::part::{Cx, Progress};
 use crate::problem::ProblemKind;
+use crate::request::{Request, Target};
 use crate::session::Session;
 use crate::signer::Signer;
 

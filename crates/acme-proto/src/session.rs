@@ -33,6 +33,10 @@ pub struct Session {
     directory: Option<(Directory, Timestamp)>,
     nonces: NoncePool,
     account: Option<SessionAccount>,
+    /// Counts the keys that the session has signed with: what was signed or computed with an
+    /// earlier one may be refused.
+    key_generation: u64,
+    is_changing_key: bool,
 }
 
 /// The account that a session signs with.
@@ -61,6 +65,8 @@ impl Session {
             directory: None,
             nonces: NoncePool::default(),
             account: None,
+            key_generation: 0,
+            is_changing_key: false,
         })
     }
 
@@ -77,6 +83,8 @@ impl Session {
             directory: self.directory.clone(),
             nonces: NoncePool::default(),
             account: None,
+            key_generation: 0,
+            is_changing_key: false,
         }
     }
 
@@ -102,6 +110,9 @@ impl Session {
     /// [`Misuse::Url`] if the account's URL is not an absolute https URL.
     pub fn sign_in(&mut self, account_url: &str, signer: Arc<dyn Signer>) -> Result<(), Error> {
         let url = Url::parse(account_url).ok_or_else(|| Misuse::Url(account_url.into()))?;
+        if self.public_key_der() != Some(signer.public_key_der()) {
+            self.key_generation += 1;
+        }
         self.account = Some(SessionAccount { url, signer });
         Ok(())
     }
@@ -124,6 +135,13 @@ impl Session {
         self.account.as_ref().map(|account| account.url.as_str())
     }
 
+    /// The public key that the session signs with, as a DER `SubjectPublicKeyInfo`: after
+    /// [`OpenAccount::or_with`](crate::OpenAccount::or_with), which of the two keys it is.
+    #[must_use]
+    pub fn public_key_der(&self) -> Option<&[u8]> {
+        self.account.as_ref().map(|account| account.signer.public_key_der())
+    }
+
     /// The thumbprint of the account's key.
     #[must_use]
     pub fn thumbprint(&self) -> Option<Thumbprint> {
@@ -132,6 +150,23 @@ impl Session {
 
     pub(crate) fn account(&self) -> Result<&SessionAccount, Error> {
         self.account.as_ref().ok_or(Error::Misuse(Misuse::NoAccount))
+    }
+
+    pub(crate) fn key_generation(&self) -> u64 {
+        self.key_generation
+    }
+
+    /// Whether a request to change the key is under way: which key the CA takes is about to change.
+    pub(crate) fn is_changing_key(&self) -> bool {
+        self.is_changing_key
+    }
+
+    pub(crate) fn begin_key_change(&mut self) {
+        self.is_changing_key = true;
+    }
+
+    pub(crate) fn end_key_change(&mut self) {
+        self.is_changing_key = false;
     }
 
     pub(crate) fn width(&self) -> usize {

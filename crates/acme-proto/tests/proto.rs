@@ -32,5 +32,6 @@ mod proto {
     mod resume;
     mod retry_after;
     mod revocation;
+    mod roll_over;
     mod solvers;
 }

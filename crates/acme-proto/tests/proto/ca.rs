@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::der;
 
+mod accounts;
+
 pub(crate) const BASE: &str = "https://ca.test";
 pub(crate) const DIRECTORY: &str = "https://ca.test/dir";
 pub(crate) const ACCOUNT: &str = "https://ca.test/acct/1";
@@ -20,6 +22,8 @@ pub(crate) type Outcome = Result<Response<Vec<u8>>, TransportError>;
 pub(crate) struct Ca {
     /// What solvers have put in place.
     pub(crate) in_place: Vec<Challenge>,
+    /// The responses that were in place last when their challenges were answered.
+    pub(crate) answered_with: Vec<Challenge>,
     /// Names that need no challenge.
     pub(crate) proved: BTreeSet<String>,
     /// Names whose challenge fails.
@@ -42,6 +46,11 @@ pub(crate) struct Ca {
     /// How often a binding to an external account came.
     pub(crate) bindings: u32,
     pub(crate) is_account_deactivated: bool,
+    /// The `x` of the key that the account has; of any that asks while there is none.
+    pub(crate) account_key: Option<String>,
+    /// The `x` of a key that another account has.
+    pub(crate) taken_key: Option<String>,
+    pub(crate) key_changes: u32,
     pub(crate) revoked: u32,
     /// Whether newOrder leaves out what it does not know, and it knows no profiles.
     pub(crate) ignores_profiles: bool,
@@ -191,7 +200,7 @@ impl Ca {
         let request = &exchange.request;
         let path = request.uri().path();
         let prefix = self.prefix();
-        let is_listed = path.contains("/new-") || path.contains("/revoke");
+        let is_listed = path.contains("/new-") || path.contains("/revoke") || path.contains("/key-change");
         if is_listed && (!path.starts_with(&prefix) || path.matches('/').count() > prefix.len().min(1) + 1) {
             return self.problem(404, "malformed");
         }
@@ -240,6 +249,10 @@ impl Ca {
         assert_eq!(protected["url"], request.uri().to_string(), "section 6.4");
         assert_eq!(request.headers()["content-type"], "application/jose+json", "section 6.2");
         assert!(protected["kid"].is_string() != protected["jwk"].is_object(), "section 6.2");
+        let signer = accounts::signer(request.body());
+        if protected["kid"].is_string() && self.account_key.as_ref().is_some_and(|key| *key != signer) {
+            return Err(self.problem(401, "unauthorized"));
+        }
         Ok((protected, payload))
     }
 
@@ -272,6 +285,7 @@ impl Ca {
             }
             ["new-order"] => self.new_order(payload),
             ["revoke"] => self.revoke(),
+            ["key-change"] => self.change_key(protected, payload),
             [kind, id, rest @ ..] => match (*kind, number(id), rest) {
                 ("order", Some(id), []) => self.order(id),
                 ("order", Some(id), ["finalize"]) => self.finalize(id, payload),
@@ -282,22 +296,6 @@ impl Ca {
             },
             _ => self.problem(404, "malformed"),
         }
-    }
-
-    fn new_account(&mut self, protected: &Value, payload: &str) -> Response<Vec<u8>> {
-        assert!(protected["jwk"].is_object(), "newAccount is signed with the key itself");
-        let is_new = self.accounts == 0;
-        if is_new && payload.contains("onlyReturnExisting") {
-            return self.problem(400, "accountDoesNotExist");
-        }
-        self.bindings += u32::from(payload.contains("externalAccountBinding"));
-        if is_new && self.directory.contains_key("meta") && self.bindings == 0 {
-            return self.problem(403, "externalAccountRequired");
-        }
-        self.accounts = 1;
-        let mut response = self.json(if is_new { 201 } else { 200 }, json!({"status": "valid"}));
-        response.headers_mut().insert("location", HeaderValue::from_static(ACCOUNT));
-        response
     }
 
     fn new_order(&mut self, payload: &str) -> Response<Vec<u8>> {
@@ -474,7 +472,9 @@ impl Ca {
             return self.problem(400, "malformed");
         }
         let document = self.challenge_document(id, kind);
-        let is_in_place = self.in_place.iter().any(|challenge| document["token"] == challenge.token.as_str());
+        let in_place = self.in_place.iter().rfind(|challenge| document["token"] == challenge.token.as_str());
+        let is_in_place = in_place.is_some();
+        self.answered_with.extend(in_place.cloned());
         assert!(
             is_in_place || self.is_mad,
             "the challenge of {} was answered too early",

@@ -18,6 +18,7 @@ use super::sha256::sha256;
 
 pub(crate) const CERTIFICATE_KEY: u8 = 0x22;
 const ACCOUNT_KEY: u8 = 0x11;
+const OTHER_KEY: u8 = 0x33;
 const MAX_STEPS: usize = 20_000;
 
 /// A session, a CA, a solver and a store.
@@ -274,7 +275,7 @@ pub(crate) fn choices(names: &[Identifier]) -> Vec<(Identifier, Vec<ChallengeTyp
         .collect()
 }
 
-/// A key that signs everything with the same bytes.
+/// A key that signs everything with its own `x`.
 #[derive(Debug)]
 pub(crate) struct ToySigner {
     jwk: Jwk,
@@ -287,6 +288,17 @@ impl ToySigner {
         let x = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4".to_string();
         let y = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM".to_string();
         Self { jwk: Jwk::Ec { curve: "P-256", x, y }, public_key: der::public_key(ACCOUNT_KEY) }
+    }
+
+    /// The key that an account is to get.
+    pub(crate) fn other() -> Self {
+        let (x, y) = ("another-x".to_string(), "another-y".to_string());
+        Self { jwk: Jwk::Ec { curve: "P-256", x, y }, public_key: der::public_key(OTHER_KEY) }
+    }
+
+    pub(crate) fn x(&self) -> &str {
+        let Jwk::Ec { x, .. } = &self.jwk else { panic!("another kind of key") };
+        x
     }
 
     pub(crate) fn with_public_key(self, public_key: Vec<u8>) -> Self {
@@ -308,6 +320,6 @@ impl Signer for ToySigner {
     }
 
     fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
-        Ok(vec![7; 64])
+        Ok(self.x().as_bytes().to_vec())
     }
 }
