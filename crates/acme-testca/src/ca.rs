@@ -16,6 +16,7 @@ mod revocation;
 mod rollover;
 mod sabotage;
 mod standing;
+mod subdomains;
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},

@@ -68,6 +68,9 @@ pub struct Config {
     pub external_account_required: bool,
     /// Whether an external account can be bound to once only, as at Google and ZeroSSL.
     pub external_account_single_use: bool,
+    /// Whether being bound to an external account is all that an account has to prove: its orders have
+    /// no authorizations and are ready at once, as at CAs for the inside of a company.
+    pub external_account_suffices: bool,
     /// Whether challenges that are answered become valid at once, without a validation.
     pub always_valid: bool,
     /// Whether certificates come with an alternate chain, to another root (section 7.4.2).
@@ -98,6 +101,8 @@ pub struct Config {
     pub failed_challenges_hang: bool,
     /// Whether authorizations can be asked for before there is an order (section 7.4.1).
     pub pre_authorization: bool,
+    /// Whether an authorization can be for all that is below a name (RFC 9444).
+    pub subdomain_authorizations: bool,
     /// The names by which CAA records mean this CA. Without any, it does not look at CAA records
     /// (RFC 8659).
     pub caa_identities: Vec<String>,
@@ -214,6 +219,7 @@ impl Default for Config {
             external_accounts: BTreeMap::new(),
             external_account_required: false,
             external_account_single_use: false,
+            external_account_suffices: false,
             always_valid: false,
             alternate_chains: AlternateChains::Relative,
             ip_identifiers: true,
@@ -230,6 +236,7 @@ impl Default for Config {
             dns_persist: None,
             failed_challenges_hang: false,
             pre_authorization: true,
+            subdomain_authorizations: false,
             caa_identities: Vec::new(),
             caa_records: BTreeMap::new(),
             rate_limits: None,

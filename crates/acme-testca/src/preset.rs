@@ -107,6 +107,22 @@ impl Config {
         Self { nonce_refusal_percent: 5, refused_nonce_without_new_one: true, ..Self::gentle() }
     }
 
+    /// EJBCA: terms that must be agreed to, dns-account-01; no newAuthz and no profiles.
+    pub fn ejbca() -> Self {
+        Self {
+            terms_of_service: Some("https://testca.invalid/ejbca/terms".to_owned()),
+            dns_account: true,
+            pre_authorization: false,
+            ..Self::gentle()
+        }
+    }
+
+    /// A CA for the inside of a company, as Venafi's: an external account is needed, and is enough.
+    /// Orders are ready at once, and have no authorizations.
+    pub fn without_challenges(kid: impl Into<String>, key: MacKey) -> Self {
+        Self { external_account_suffices: true, renewal_info: false, ..Self::bound_to(kid, key) }
+    }
+
     fn bound_to(kid: impl Into<String>, key: MacKey) -> Self {
         Self {
             external_accounts: BTreeMap::from([(kid.into(), key)]),

@@ -116,6 +116,9 @@ pub(crate) struct Authorization {
     /// Whether it was asked for before there was an order.
     #[serde(default)]
     pub(crate) pre_authorized: bool,
+    /// Whether it is for the names below its own, too (RFC 9444).
+    #[serde(default)]
+    pub(crate) subdomains: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -49,6 +49,8 @@ mod served;
 mod standing;
 #[path = "testca/strictness.rs"]
 mod strictness;
+#[path = "testca/subdomains.rs"]
+mod subdomains;
 #[path = "testca/switches.rs"]
 mod switches;
 #[cfg(feature = "serve")]

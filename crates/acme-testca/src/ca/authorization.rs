@@ -75,7 +75,8 @@ impl Ca {
         self.check_terms(&account)?;
         let wish = object(&payload)?;
         let identifier = identifier::parse_one(wish.get("identifier"), self.config.identifier_rules())?;
-        let id = self.make_authorization(&account, identifier, false, now);
+        let scope = self.wanted_scope(&wish)?;
+        let id = self.make_authorization(&account, identifier, scope, now);
         if let Some(authorization) = self.state.authorizations.get_mut(&id) {
             authorization.pre_authorized = true;
         }
@@ -153,6 +154,7 @@ impl Ca {
     ) -> String {
         let (base, wildcard) = identifier.split_wildcard();
         let found = self.valid_authorization(account, &base, wildcard, now);
+        let found = found.or_else(|| self.valid_above(account, identifier, now));
         if let Some(id) = found
             && (self.is_pre_authorized(&id)
                 || (self.is_for_several_orders(&id)
@@ -160,7 +162,8 @@ impl Ca {
         {
             return id;
         }
-        self.make_authorization(account, base, wildcard, now)
+        let scope = if wildcard { Scope::Wildcard } else { Scope::Name };
+        self.make_authorization(account, base, scope, now)
     }
 
     fn is_pre_authorized(&self, id: &str) -> bool {
@@ -176,23 +179,24 @@ impl Ca {
         })
     }
 
-    fn make_authorization(
+    pub(super) fn make_authorization(
         &mut self,
         account: &str,
         identifier: Identifier,
-        wildcard: bool,
+        scope: Scope,
         now: Timestamp,
     ) -> String {
-        let challenges = self.offered(&identifier, wildcard);
+        let challenges = self.offered(&identifier, scope);
         let id = self.state.dice.id();
         let authorization = Authorization {
             account: account.to_owned(),
             identifier,
-            wildcard,
+            wildcard: scope == Scope::Wildcard,
             status: AuthorizationStatus::Pending,
             expires: now.saturating_add(self.config.order_lifetime).unwrap_or(now),
             challenges,
             pre_authorized: false,
+            subdomains: scope == Scope::Subdomains,
         };
         self.state.add_authorization(id.clone(), authorization);
         id
@@ -200,8 +204,10 @@ impl Ca {
 
     /// Whether an account holds a valid authorization for a name of a certificate.
     pub(super) fn holds_authorization(&self, account: &str, name: &str, now: Timestamp) -> bool {
-        let (base, wildcard) = Identifier::of_name(name).split_wildcard();
+        let identifier = Identifier::of_name(name);
+        let (base, wildcard) = identifier.split_wildcard();
         self.valid_authorization(account, &base, wildcard, now).is_some()
+            || self.valid_above(account, &identifier, now).is_some()
     }
 
     /// Lets an authorization expire if it is time, and gives its status.
@@ -237,7 +243,9 @@ impl Ca {
         let outcome = outcome.and_then(|()| {
             let authorization = self.state.authorizations.get(id);
             let met = authorization.and_then(|one| Some((one, one.challenges.get(index)?)));
-            met.map_or(Ok(()), |(authorization, challenge)| self.check_caa(authorization, &challenge.kind))
+            met.map_or(Ok(()), |(authorization, challenge)| {
+                self.check_caa(authorization, &authorization.identifier, &challenge.kind)
+            })
         });
         let valid_until = now.saturating_add(self.config.authorization_lifetime).unwrap_or(now);
         let Some(authorization) = self.state.authorizations.get_mut(id) else {
@@ -376,7 +384,7 @@ impl Ca {
         challenge.ok_or_else(|| Problem::not_found("challenge"))
     }
 
-    fn valid_authorization(
+    pub(super) fn valid_authorization(
         &self,
         account: &str,
         identifier: &Identifier,
@@ -393,12 +401,12 @@ impl Ca {
         newest_first.find(|id| self.state.authorizations.get(*id).is_some_and(is_usable)).cloned()
     }
 
-    fn offered(&mut self, identifier: &Identifier, wildcard: bool) -> Vec<Challenge> {
+    fn offered(&mut self, identifier: &Identifier, scope: Scope) -> Vec<Challenge> {
         let mut challenges = Vec::new();
         if self.config.strange_challenges {
             challenges.push(pending(UNKNOWN_TYPE, Some(self.state.dice.token())));
         }
-        for method in self.methods(identifier, wildcard) {
+        for method in self.methods(identifier, scope) {
             let token = self.state.dice.token();
             challenges.push(pending(method.challenge_type(), Some(token)));
         }
@@ -413,11 +421,11 @@ impl Ca {
     }
 
     /// The methods with a token that an identifier can be validated by.
-    fn methods(&self, identifier: &Identifier, wildcard: bool) -> Vec<Method> {
-        let mut methods = match (identifier.address(), wildcard) {
+    fn methods(&self, identifier: &Identifier, scope: Scope) -> Vec<Method> {
+        let mut methods = match (identifier.address(), scope) {
             (Some(_), _) => return vec![Method::Http01, Method::TlsAlpn01],
-            (None, true) => vec![Method::Dns01],
-            (None, false) => vec![Method::Http01, Method::Dns01, Method::TlsAlpn01],
+            (None, Scope::Wildcard | Scope::Subdomains) => vec![Method::Dns01],
+            (None, Scope::Name) => vec![Method::Http01, Method::Dns01, Method::TlsAlpn01],
         };
         if self.config.dns_account {
             methods.push(Method::DnsAccount01);
@@ -453,6 +461,9 @@ impl Ca {
         if authorization.wildcard {
             body.insert("wildcard".to_owned(), json!(true));
         }
+        if authorization.subdomains {
+            body.insert("subdomainAuthAllowed".to_owned(), json!(true));
+        }
         self.decorate(&mut body, &["wildcard"]);
         let mut response = reply::json(StatusCode::OK, &Value::Object(body));
         if authorization.status == AuthorizationStatus::Pending {
@@ -481,6 +492,15 @@ impl Ca {
         self.decorate(&mut body, &["token", "validated", "error"]);
         Value::Object(body)
     }
+}
+
+/// What an authorization is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Name,
+    Wildcard,
+    /// The name and all below it (RFC 9444).
+    Subdomains,
 }
 
 fn pending(kind: &str, token: Option<String>) -> Challenge {

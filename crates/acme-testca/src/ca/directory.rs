@@ -48,6 +48,9 @@ impl Ca {
             meta.insert("accountHashPrefix".to_owned(), json!(self.account_hash_prefix()));
             meta.insert("issuerDomainNames".to_owned(), json!(self.issuer_domain_names()));
         }
+        if self.config.subdomain_authorizations {
+            meta.insert("subdomainAuthAllowed".to_owned(), json!(true));
+        }
         if !self.config.profiles.is_empty() {
             let profiles = self.config.profiles.iter();
             let described: Map<_, _> =

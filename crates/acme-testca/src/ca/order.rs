@@ -51,8 +51,7 @@ impl Ca {
         if self.config.reorder_identifiers && identifiers.len() > 1 {
             self.state.dice.reorder(&mut identifiers);
         }
-        let mut authorizations: Vec<String> =
-            identifiers.iter().map(|identifier| self.authorization_for(&account, identifier, now)).collect();
+        let mut authorizations = self.authorizations_for(&account, &identifiers, &wish, now)?;
         if self.config.reorder_identifiers && authorizations.len() > 1 {
             self.state.dice.reorder(&mut authorizations);
         }
@@ -206,7 +205,9 @@ impl Ca {
         body.insert("status".to_owned(), json!(order.status));
         body.insert("expires".to_owned(), json!(encoding::rfc3339(order.expires)));
         body.insert("identifiers".to_owned(), json!(order.identifiers));
-        body.insert("authorizations".to_owned(), json!(urls));
+        if !urls.is_empty() {
+            body.insert("authorizations".to_owned(), json!(urls));
+        }
         body.insert("finalize".to_owned(), json!(self.url(&format!("/order/{id}/finalize"))));
         for (name, date) in [("notBefore", order.not_before), ("notAfter", order.not_after)] {
             if let Some(date) = date {

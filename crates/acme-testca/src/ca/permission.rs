@@ -3,6 +3,7 @@
 use super::Ca;
 use crate::{
     caa::CaaPolicy,
+    identifier::Identifier,
     problem::Problem,
     state::{Authorization, ChallengeStatus, Order},
     validation::Method,
@@ -20,13 +21,17 @@ impl Ca {
     }
 
     /// Whether the records of the configuration permit what a challenge has proven.
-    pub(super) fn check_caa(&self, authorization: &Authorization, kind: &str) -> Result<(), Problem> {
-        let is_looked_at =
-            !self.config.caa_identities.is_empty() && authorization.identifier.address().is_none();
+    pub(super) fn check_caa(
+        &self,
+        authorization: &Authorization,
+        identifier: &Identifier,
+        kind: &str,
+    ) -> Result<(), Problem> {
+        let is_looked_at = !self.config.caa_identities.is_empty() && identifier.address().is_none();
         let Some(method) = Method::of_type(kind).filter(|_| is_looked_at) else {
             return Ok(());
         };
-        let found = CaaPolicy::climb(&authorization.identifier.value).find_map(|name| {
+        let found = CaaPolicy::climb(&identifier.value).find_map(|name| {
             let records = self.config.caa_records.get(name)?;
             Some((name, records.as_slice())).filter(|(_, records)| !records.is_empty())
         });
@@ -40,10 +45,13 @@ impl Ca {
         let mut refusals = Vec::new();
         for authorization in authorizations {
             let mut challenges = authorization.challenges.iter();
-            let used = challenges.find(|challenge| challenge.status == ChallengeStatus::Valid);
-            let outcome = used.map_or(Ok(()), |challenge| self.check_caa(authorization, &challenge.kind));
-            if let Err(refusal) = outcome {
-                refusals.push(refusal.about(authorization.identifier.clone()));
+            let Some(used) = challenges.find(|challenge| challenge.status == ChallengeStatus::Valid) else {
+                continue;
+            };
+            for identifier in authorization.covers(&order.identifiers) {
+                if let Err(refusal) = self.check_caa(authorization, &identifier, &used.kind) {
+                    refusals.push(refusal.about(identifier));
+                }
             }
         }
         if refusals.is_empty() {

@@ -148,3 +148,19 @@ fn keys_are_not_shown() {
     none.external_account_required = true;
     assert!(Ca::new(none, crate::client::start()).is_err());
 }
+
+#[test]
+fn external_account_can_be_all_that_is_asked_for() {
+    let mut config = binding_ca();
+    config.external_account_suffices = true;
+    let mut client = client(config);
+    let jws = binding(&client, "HS256", SECRET, |_, _| ());
+    let answer = register(&mut client, &jws);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    client.kid = answer.header("location").map(str::to_owned);
+    let (_, order) = client.order(&["a.example", "*.b.example"]);
+    assert_eq!(order["status"], "ready");
+    assert!(order.get("authorizations").is_none());
+    let finalized = client.try_finalize(&order, &crate::client::csr(&["a.example", "*.b.example"]).1);
+    assert_eq!(finalized.json()["status"], "valid", "{}", finalized.text());
+}

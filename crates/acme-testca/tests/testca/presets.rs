@@ -32,6 +32,8 @@ fn directories_have_what_the_cas_have() {
         (Config::actalis("kid", key()), vec![], true),
         (Config::step_ca(), vec!["renewalInfo"], false),
         (Config::vault(), vec![], false),
+        (Config::ejbca(), vec!["newAuthz"], false),
+        (Config::without_challenges("kid", key()), vec!["renewalInfo"], true),
     ] {
         let (meta, keys) = meta_and_keys(config);
         for name in ["newNonce", "newAccount", "newOrder", "revokeCert"] {
