@@ -2,6 +2,7 @@
 //!
 //! - `cargo xtask tidy` checks what the compiler does not: which crate may depend on which, how large a
 //!   file may be, who may touch a file or read a clock.
+//! - `cargo xtask fuzz [TARGET] [--seconds N]` runs the fuzz targets, five minutes each.
 //! - `cargo xtask test [--install] [-- RUNNER-ARGS]` runs everything that has to pass before a change goes in.
 //!
 //! Nothing here is published, and no crate depends on it.
@@ -13,6 +14,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod fuzz;
 mod suite;
 mod tidy;
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[String]) -> Result<bool, Box<dyn Error>> {
     let (task, rest) = arguments.split_first().ok_or(USAGE)?;
     match task.as_str() {
+        "fuzz" => fuzz::run(&root()?, &fuzz::Options::parse(rest)?),
         "tidy" if rest.is_empty() => tidy::run(&root()?),
         "test" => suite::run(&root()?, &suite::Options::parse(rest)?),
         _ => Err(USAGE.into()),
@@ -44,4 +47,5 @@ fn root() -> Result<PathBuf, Box<dyn Error>> {
     Ok(parent.ok_or("xtask is not inside a workspace")?.to_path_buf())
 }
 
-const USAGE: &str = "usage: cargo xtask tidy | cargo xtask test [--install] [-- RUNNER-ARGS]";
+const USAGE: &str = "usage: cargo xtask fuzz [TARGET] [--seconds N] | cargo xtask tidy | \
+                     cargo xtask test [--install] [-- RUNNER-ARGS]";

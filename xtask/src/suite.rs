@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use counts::Counts;
-use phases::Cargo;
+pub(crate) use phases::Cargo;
 
 mod counts;
 mod peers;

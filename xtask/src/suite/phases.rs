@@ -69,7 +69,7 @@ impl Cargo {
     }
 
     /// Without the variables that cargo set for us: build scripts would see them change, and run again.
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.root);
         for (name, _) in std::env::vars_os() {

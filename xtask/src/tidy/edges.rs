@@ -52,7 +52,7 @@ fn is_test_edge(package: &Package, to: &str, kind: DependencyKind) -> bool {
 }
 
 /// Not published, and above everything.
-const FREE: [&str; 2] = ["acme-conformance", "xtask"];
+const FREE: [&str; 3] = ["acme-conformance", "acme-fuzz", "xtask"];
 
 const TEST_CA: &str = "acme-testca";
 
