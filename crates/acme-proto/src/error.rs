@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use jiff::Timestamp;
@@ -87,20 +88,20 @@ impl Error {
         }
     }
 
-    /// How long the CA wants to be left alone with this request.
+    /// How long the CA, or who failed in its stead, wants to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::KeyUnsettled(error) => error.retry_after(),
             Self::Problem(refusal) => refusal.retry_after,
+            Self::Sign(error) => error.retry_after(),
+            Self::Solver { source, .. } => source.retry_after(),
+            Self::Store(error) => error.retry_after(),
             Self::Unfinished(unfinished) => Some(unfinished.retry_after),
             Self::Cancelled
             | Self::KeyInUse(_)
             | Self::Misuse(_)
             | Self::Protocol(_)
-            | Self::Sign(_)
-            | Self::Solver { .. }
-            | Self::Store(_)
             | Self::Transport { .. } => None,
         }
     }
@@ -508,25 +509,40 @@ macro_rules! driver_error {
         pub struct $name {
             source: Box<dyn StdError + Send + Sync>,
             is_temporary: bool,
+            // In seconds, since every error has to carry it.
+            retry_after: Option<NonZeroU32>,
         }
 
         impl $name {
             /// Wraps a cause that may go away without anybody's help.
             #[must_use]
             pub fn temporary(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-                Self { source: source.into(), is_temporary: true }
+                Self { source: source.into(), is_temporary: true, retry_after: None }
             }
 
             /// Wraps a cause that stays until somebody does something.
             #[must_use]
             pub fn permanent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-                Self { source: source.into(), is_temporary: false }
+                Self { source: source.into(), is_temporary: false, retry_after: None }
+            }
+
+            /// Says when a later try may fare better, to the second.
+            #[must_use]
+            pub fn with_retry_after(self, time: Duration) -> Self {
+                let seconds = time.as_secs().max(1).try_into().unwrap_or(u32::MAX);
+                Self { retry_after: NonZeroU32::new(seconds), ..self }
             }
 
             /// Tells whether a later try may fare better.
             #[must_use]
             pub fn is_temporary(&self) -> bool {
                 self.is_temporary
+            }
+
+            /// How long to wait before it, where that is known.
+            #[must_use]
+            pub fn retry_after(&self) -> Option<Duration> {
+                self.retry_after.map(|seconds| Duration::from_secs(seconds.get().into()))
             }
 
             /// The cause, for a look at its type.

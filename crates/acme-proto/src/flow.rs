@@ -136,6 +136,8 @@ pub enum Operation {
     Challenge,
     /// Fetching the directory.
     Directory,
+    /// Writing the records of a DNS challenge, at a DNS service.
+    Dns,
     /// Finalizing an order.
     Finalize,
     /// Replacing the account's key.
@@ -159,7 +161,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The name in logs: the resource's name in RFC 8555.
+    /// The name in logs: the resource's name in RFC 8555, where it is one.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -168,6 +170,7 @@ impl Operation {
             Self::Certificate => "certificate",
             Self::Challenge => "challenge",
             Self::Directory => "directory",
+            Self::Dns => "dns",
             Self::Finalize => "finalize",
             Self::KeyChange => "keyChange",
             Self::NewAccount => "newAccount",

@@ -4,7 +4,8 @@
 //! answers http-01 on a port of its own, [`Webroot`] leaves files for a web server that is
 //! already there, [`TlsAlpn01`] answers tls-alpn-01 on a port of its own and [`TlsAlpn01Responder`]
 //! in a rustls server that is already there, [`PerName`] picks a solver by name, and [`Checked`]
-//! looks at the responses as the CA will before the CA is told.
+//! looks at the responses as the CA will before the CA is told. [`dns`] has dns-01 by the APIs of
+//! DNS services.
 //!
 //! With the feature `dns`, `Propagated` waits until every authoritative server of a zone shows
 //! what a solver put there, and `Resolver` is what it asks with.
@@ -25,10 +26,13 @@
 //! Log: `debug` for each response put in place or taken away and for each look at one, `warn`
 //! for a response that others see differently. Key authorizations are never logged.
 //!
-//! Feature `tokio`: the same as [`AsyncSolver`](acme_proto::AsyncSolver)s, `AsyncHttp01` and
+//! Feature `blocking` (default): `dns::DnsSolver`, dns-01 for threads.
+//!
+//! Feature `tokio`: the same as [`AsyncSolver`](acme_proto::AsyncSolver)s, `dns::AsyncDnsSolver`, `AsyncHttp01` and
 //! `AsyncTlsAlpn01` with ports of their own and `Http01Responder` for a server that is there, and
 //! `Threaded`, which runs any other solver from tokio.
 
+pub mod dns;
 mod http01;
 mod listener;
 mod per_name;

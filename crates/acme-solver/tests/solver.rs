@@ -3,6 +3,7 @@
 
 mod solver {
     mod challenge;
+    mod dns;
     mod http01;
     #[cfg(feature = "dns")]
     mod name_server;

@@ -1,0 +1,120 @@
+//! What is to change in a zone.
+
+/// TXT values to add to a zone, or to remove from it: all of an order that go there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// What to do with the records.
+    pub action: Action,
+    /// The records, each name once.
+    pub records: Vec<Record>,
+}
+
+impl Change {
+    /// Collects values by their name.
+    #[must_use]
+    pub fn new(action: Action, values: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut records: Vec<Record> = Vec::new();
+        for (name, value) in values {
+            match records.iter_mut().find(|record| record.name == name) {
+                Some(record) if record.values.contains(&value) => {}
+                Some(record) => record.values.push(value),
+                None => records.push(Record { name, values: vec![value] }),
+            }
+        }
+        Self { action, records }
+    }
+}
+
+/// What to do with records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Add the values, and keep those that are there.
+    Add,
+    /// Remove these values and no others; what is not there is no error.
+    Remove,
+}
+
+/// TXT values at one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// The name: lower case, without a trailing dot.
+    pub name: String,
+    /// The values to add or remove, without quotes.
+    pub values: Vec<String>,
+}
+
+impl Record {
+    /// What is to be at the name, given what is.
+    #[must_use]
+    pub fn applied_to(&self, action: Action, values: &[String]) -> Vec<String> {
+        let is_ours = |value: &&String| self.values.contains(value);
+        match action {
+            Action::Add => {
+                let missing = self.values.iter().filter(|value| !values.contains(value));
+                values.iter().chain(missing).cloned().collect()
+            }
+            Action::Remove => values.iter().filter(|value| !is_ours(value)).cloned().collect(),
+        }
+    }
+}
+
+/// A TXT value as master files have it: in quotes, in pieces of at most 255 octets.
+///
+/// <https://www.rfc-editor.org/rfc/rfc1035#section-5.1>
+#[must_use]
+pub fn quoted(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A TXT value without the quotes of master files: its pieces one after the other.
+#[must_use]
+pub fn unquoted(text: &str) -> String {
+    let text = text.trim();
+    if !text.starts_with('"') {
+        return text.to_owned();
+    }
+    let (mut value, mut is_inside, mut is_escaped) = (String::new(), false, false);
+    for c in text.chars() {
+        match c {
+            _ if is_escaped => {
+                value.push(c);
+                is_escaped = false;
+            }
+            '\\' => is_escaped = true,
+            '"' => is_inside = !is_inside,
+            _ if is_inside => value.push(c),
+            _ => {}
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_others_stay() {
+        let record = Record { name: "a".into(), values: vec!["ours".into(), "too".into()] };
+        let there = ["theirs".to_owned(), "ours".to_owned()];
+        assert_eq!(record.applied_to(Action::Add, &there), ["theirs", "ours", "too"]);
+        assert_eq!(record.applied_to(Action::Remove, &there), ["theirs"]);
+    }
+
+    #[test]
+    fn values_of_a_name_come_together_once() {
+        let values = [("a", "1"), ("b", "2"), ("a", "3"), ("a", "1")];
+        let change = Change::new(Action::Add, values.map(|(name, value)| (name.into(), value.into())));
+        let records = change.records.iter().map(|record| (record.name.as_str(), record.values.len()));
+        assert_eq!(records.collect::<Vec<_>>(), [("a", 2), ("b", 1)]);
+    }
+
+    #[test]
+    fn quotes_go_and_come() {
+        assert_eq!(unquoted(&quoted(r#"a "b" \c"#)), r#"a "b" \c"#);
+        assert_eq!(unquoted(r#""one" "two""#), "onetwo");
+        assert_eq!(unquoted("bare"), "bare");
+    }
+}

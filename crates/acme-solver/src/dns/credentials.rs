@@ -1,0 +1,111 @@
+//! Credentials by the names of variables.
+
+use super::secret::Secret;
+
+/// A variable that a provider reads.
+///
+/// Each can also be given as the name of a file, in the variable with `_FILE` behind its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names for the same, in the order in which they are looked for.
+    pub aliases: &'static [&'static str],
+    /// Variables that have the path of a file with the value.
+    pub paths: &'static [&'static str],
+    /// What it is, for people.
+    pub meaning: &'static str,
+    /// Whether it has to be there.
+    pub need: Need,
+}
+
+/// Whether a variable has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Need {
+    /// It has to.
+    Required,
+    /// It may be left out.
+    Optional,
+}
+
+impl Variable {
+    pub(super) const fn required(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, aliases: &[], paths: &[], meaning, need: Need::Required }
+    }
+
+    pub(super) const fn optional(name: &'static str, meaning: &'static str) -> Self {
+        Self { need: Need::Optional, ..Self::required(name, meaning) }
+    }
+
+    /// Its name and its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+}
+
+/// Credentials from which no provider can be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// A variable has something else than it should.
+    #[error("{variable} is not {what}")]
+    Malformed {
+        /// The variable.
+        variable: &'static str,
+        /// What it should be.
+        what: &'static str,
+    },
+    /// A variable is not there, or is empty.
+    #[error("{variable} is not set: {meaning}")]
+    Missing {
+        /// The variable.
+        variable: &'static str,
+        /// What it is.
+        meaning: &'static str,
+    },
+}
+
+/// Looks variables up.
+pub(super) struct Lookup<'a> {
+    pub(super) find: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Lookup<'_> {
+    /// A variable's text, under any of its names.
+    pub(super) fn text(&self, variable: &Variable) -> Option<String> {
+        let texts = variable.names().filter_map(|name| (self.find)(name));
+        texts.map(|text| text.trim().to_owned()).find(|text| !text.is_empty())
+    }
+
+    /// The text of a variable that has to be there.
+    pub(super) fn require(&self, variable: &Variable) -> Result<String, CredentialError> {
+        let missing = CredentialError::Missing { variable: variable.name, meaning: variable.meaning };
+        self.text(variable).ok_or(missing)
+    }
+
+    pub(super) fn secret(&self, variable: &Variable) -> Result<Secret, CredentialError> {
+        self.require(variable).map(|text| Secret::new(&text))
+    }
+
+    /// The address of a service, without a slash at its end.
+    pub(super) fn url(&self, variable: &Variable, default: &str) -> Result<String, CredentialError> {
+        let Some(text) = self.text(variable) else { return Ok(default.to_owned()) };
+        let malformed = CredentialError::Malformed { variable: variable.name, what: "an http or https URL" };
+        let url: http::Uri = text.parse().map_err(|_| malformed.clone())?;
+        let is_web = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
+        if is_web && url.query().is_none() {
+            Ok(text.trim_end_matches('/').to_owned())
+        } else {
+            Err(malformed)
+        }
+    }
+
+    /// The time to live of the records, in seconds.
+    pub(super) fn ttl(&self, variable: &Variable, default: u64) -> Result<u64, CredentialError> {
+        let Some(text) = self.text(variable) else { return Ok(default) };
+        let what = "a number of seconds";
+        text.parse().map_err(|_| CredentialError::Malformed { variable: variable.name, what })
+    }
+}

@@ -1,0 +1,162 @@
+//! From challenges to changes, and from what came of these to what came of each challenge.
+
+use std::fmt;
+use std::sync::Arc;
+
+use acme_proto::{Challenge, ChallengeType, Identifier, SolverError};
+
+use super::change::{Action, Change};
+use super::error::DnsError;
+use super::zone::{Zone, normal};
+use crate::response::ResponseError;
+
+/// Where the records of a name are to be written.
+///
+/// A CA follows CNAME and NS records from `_acme-challenge`; whoever writes has to do the same.
+pub trait Delegation: fmt::Debug + Send + Sync {
+    /// The name at which a TXT record has to be for a CA to find it at `name`.
+    ///
+    /// # Errors
+    /// When that can't be told; the challenge fails then.
+    fn canonical(&self, name: &str) -> Result<String, SolverError>;
+}
+
+/// Names that are where they seem to be.
+#[derive(Debug)]
+pub(super) struct Undelegated;
+
+impl Delegation for Undelegated {
+    fn canonical(&self, name: &str) -> Result<String, SolverError> {
+        Ok(name.to_owned())
+    }
+}
+
+/// The types that can prove control of a name by a DNS record.
+pub(super) fn dns_types(identifier: &Identifier) -> Vec<ChallengeType> {
+    match identifier {
+        Identifier::Dns(_) => vec![ChallengeType::Dns01],
+        Identifier::Ip(_) | Identifier::Other { .. } | _ => Vec::new(),
+    }
+}
+
+/// What is to be done for some challenges, and how far it is.
+pub(super) struct Plan {
+    action: Action,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    identifier: Identifier,
+    name: String,
+    value: String,
+    state: State,
+}
+
+enum State {
+    Failed(SolverError),
+    Named,
+    Placed(Zone),
+    Done,
+}
+
+impl Plan {
+    pub(super) fn new(action: Action, challenges: &[Challenge], delegation: &Arc<dyn Delegation>) -> Self {
+        let entry = |challenge: &Challenge| {
+            let (name, state) = match place(challenge, &**delegation) {
+                Ok(name) => (name, State::Named),
+                Err(error) => (String::new(), State::Failed(error)),
+            };
+            Entry { identifier: challenge.order_identifier(), name, value: challenge.dns_value(), state }
+        };
+        Self { action, entries: challenges.iter().map(entry).collect() }
+    }
+
+    /// The names whose zones have to be found, each once.
+    pub(super) fn names(&self) -> Vec<String> {
+        let named = self.entries.iter().filter(|entry| matches!(entry.state, State::Named));
+        let mut names: Vec<String> = named.map(|entry| entry.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Takes in which zones the names are in.
+    pub(super) fn place(&mut self, names: &[String], zones: Result<Vec<Result<Zone, DnsError>>, DnsError>) {
+        for entry in self.entries.iter_mut().filter(|entry| matches!(entry.state, State::Named)) {
+            let position = names.iter().position(|name| *name == entry.name);
+            let zone = match &zones {
+                Ok(zones) => position.and_then(|position| zones.get(position).cloned()),
+                Err(error) => Some(Err(error.clone())),
+            };
+            entry.state = match zone {
+                Some(Ok(zone)) => State::Placed(zone),
+                Some(Err(error)) => State::Failed(error.into()),
+                None => State::Failed(ResponseError::Missing.into()),
+            };
+        }
+    }
+
+    /// One change for each zone.
+    pub(super) fn changes(&self) -> Vec<(Zone, Change)> {
+        let placed: Vec<(&Zone, &Entry)> = self.entries.iter().filter_map(Entry::placed).collect();
+        let mut zones: Vec<&Zone> = placed.iter().map(|(zone, _)| *zone).collect();
+        zones.sort_unstable();
+        zones.dedup();
+        let change = |zone: &Zone| {
+            let own = placed.iter().filter(|(other, _)| *other == zone);
+            Change::new(self.action, own.map(|(_, entry)| (entry.name.clone(), entry.value.clone())))
+        };
+        zones.into_iter().map(|zone| (zone.clone(), change(zone))).collect()
+    }
+
+    /// Takes in what came of the changes.
+    pub(super) fn settle(
+        &mut self,
+        changes: &[(Zone, Change)],
+        outcomes: Result<Vec<Result<(), DnsError>>, DnsError>,
+    ) {
+        for entry in &mut self.entries {
+            let State::Placed(zone) = &entry.state else { continue };
+            let position = changes.iter().position(|(other, _)| other == zone);
+            let outcome = match &outcomes {
+                Ok(outcomes) => position.and_then(|position| outcomes.get(position).cloned()),
+                Err(error) => Some(Err(error.clone())),
+            };
+            let (identifier, name) = (&entry.identifier, &entry.name);
+            entry.state = match outcome {
+                Some(Ok(())) => {
+                    tracing::debug!(%identifier, name, zone = zone.name, action = ?self.action, "dns-01 record");
+                    State::Done
+                }
+                Some(Err(error)) => State::Failed(error.into()),
+                None => State::Failed(ResponseError::Missing.into()),
+            };
+        }
+    }
+
+    /// What came of each challenge.
+    pub(super) fn results(self) -> Vec<Result<(), SolverError>> {
+        let result = |entry: Entry| match entry.state {
+            State::Done => Ok(()),
+            State::Failed(error) => Err(error),
+            State::Named | State::Placed(_) => Err(ResponseError::Missing.into()),
+        };
+        self.entries.into_iter().map(result).collect()
+    }
+}
+
+impl Entry {
+    fn placed(&self) -> Option<(&Zone, &Self)> {
+        match &self.state {
+            State::Placed(zone) => Some((zone, self)),
+            State::Failed(_) | State::Named | State::Done => None,
+        }
+    }
+}
+
+fn place(challenge: &Challenge, delegation: &dyn Delegation) -> Result<String, SolverError> {
+    if challenge.kind != ChallengeType::Dns01 {
+        return Err(ResponseError::Kind(challenge.kind.clone()).into());
+    }
+    delegation.canonical(&challenge.dns_name()).map(|name| normal(&name))
+}

@@ -1,0 +1,79 @@
+//! The services that there are providers for.
+
+mod powerdns;
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::credentials::{CredentialError, Lookup, Variable};
+use super::provider::DnsProvider;
+use powerdns::PowerDns;
+
+/// A DNS service, and what its credentials are called.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Service {
+    /// Its name in settings.
+    pub name: &'static str,
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
+    /// Its name for people.
+    pub title: &'static str,
+    /// What its credentials are called.
+    pub variables: &'static [Variable],
+    /// What its provider was tried against.
+    pub exercise: Exercise,
+    make: Make,
+}
+
+type Make = fn(&Lookup<'_>) -> Result<Arc<dyn DnsProvider>, CredentialError>;
+
+/// What a provider was tried against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exercise {
+    /// Against a stand-in, written from the service's published description.
+    Description,
+    /// Against the service itself.
+    Real,
+}
+
+impl Service {
+    /// Makes a provider of credentials that are found by the names of their variables.
+    ///
+    /// # Errors
+    /// [`CredentialError`] when one is missing, or is not what it should be.
+    pub fn provider(
+        &self,
+        find: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Arc<dyn DnsProvider>, CredentialError> {
+        (self.make)(&Lookup { find })
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Every service, by name.
+#[must_use]
+pub fn services() -> &'static [Service] {
+    SERVICES
+}
+
+/// The service of a name or an alias.
+#[must_use]
+pub fn service(name: &str) -> Option<&'static Service> {
+    SERVICES.iter().find(|service| service.name == name || service.aliases.contains(&name))
+}
+
+const SERVICES: &[Service] = &[Service {
+    name: "pdns",
+    aliases: &["powerdns"],
+    title: "PowerDNS",
+    variables: PowerDns::VARIABLES,
+    exercise: Exercise::Description,
+    make: PowerDns::provider,
+}];

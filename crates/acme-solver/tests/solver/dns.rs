@@ -1,0 +1,8 @@
+//! The providers of DNS services, each against a stand-in of its service.
+
+#[macro_use]
+mod contract;
+mod flow;
+mod powerdns;
+mod powerdns_fake;
+mod world;
