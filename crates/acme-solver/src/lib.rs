@@ -8,7 +8,8 @@
 //! DNS services.
 //!
 //! With the feature `dns`, `Propagated` waits until every authoritative server of a zone shows
-//! what a solver put there, and `Resolver` is what it asks with.
+//! what a solver put there, `Resolver` is what it asks with, and `check` says what is wrong with how a
+//! name is set up.
 //!
 //! What it is not: a web server, an HTTP client, or a client of a CA.
 //!
@@ -32,6 +33,8 @@
 //! `AsyncTlsAlpn01` with ports of their own and `Http01Responder` for a server that is there, and
 //! `Threaded`, which runs any other solver from tokio.
 
+#[cfg(feature = "dns")]
+pub mod check;
 pub mod dns;
 mod http01;
 mod listener;
@@ -57,7 +60,9 @@ pub use port_owner::{PortOwner, port_owner};
 #[cfg(feature = "dns")]
 pub use propagation::{MIN_LOOKS, Propagated, Sighting, Standing};
 #[cfg(feature = "dns")]
-pub use resolver::{Answer, NameServer, ResolveError, Resolver, Testimony, Zone};
+pub use resolver::{
+    Answer, NameServer, RecordData, RecordKind, Records, ResolveError, Resolver, Testimony, Zone,
+};
 pub use response::ResponseError;
 pub use self_check::{CheckError, Checked, Finding, Outcome, SelfCheck};
 #[cfg(feature = "tokio")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
@@ -44,6 +44,55 @@ pub struct NameServer {
     pub name: String,
     /// Its addresses; none where its name can't be resolved.
     pub addresses: Vec<SocketAddr>,
+}
+
+/// A type of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordKind {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Who may issue certificates.
+    Caa,
+    /// The servers of a zone.
+    Ns,
+    /// Texts.
+    Txt,
+}
+
+/// The records of one type of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Records {
+    /// Where the name's CNAMEs end, without a dot at its end; the name itself if it has none.
+    pub canonical: String,
+    /// Whether there is such a name, whatever records it has.
+    pub exists: bool,
+    /// The records, in no order.
+    pub data: Vec<RecordData>,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordData {
+    /// An address.
+    Address(IpAddr),
+    /// Who may issue certificates.
+    Caa {
+        /// Whether a CA that does not know the tag has to refuse.
+        is_critical: bool,
+        /// The property's tag.
+        tag: String,
+        /// The property's value.
+        value: String,
+    },
+    /// A server's name, without a dot at its end.
+    Server(String),
+    /// A text, its parts put together.
+    Text(String),
 }
 
 /// What one server says of the TXT records of a name.
@@ -122,6 +171,40 @@ impl Resolver {
         Self { time_limit, ..self }
     }
 
+    /// Looks up one type of records of a name, at the end of its CNAMEs.
+    ///
+    /// # Errors
+    /// When no resolver answers, or when they answer with an error. That a name does not exist is
+    /// none.
+    pub fn look_up(&self, name: &str, kind: RecordKind) -> Result<Records, ResolveError> {
+        let mut canonical = parse(name)?;
+        for _ in 0..=MAX_ALIASES {
+            let answer = self.ask(&canonical, kind.into())?;
+            let Some(end) = end_of_aliases(&answer, &canonical) else { break };
+            let of_end = answer.answers.iter().filter(|record| record.name == end);
+            let data: Vec<_> = of_end.filter_map(|record| RecordData::read(&record.data)).collect();
+            let exists = answer.metadata.response_code == ResponseCode::NoError;
+            if !data.is_empty() || end == canonical || !exists {
+                return Ok(Records { canonical: text(&end), exists, data });
+            }
+            canonical = end;
+        }
+        Err(ResolveError::Aliases(name.to_string()))
+    }
+
+    /// Tells whether a question that failed is answered by a resolver that is told not to validate:
+    /// then DNSSEC is what fails.
+    #[must_use]
+    pub fn is_bogus(&self, name: &str, kind: RecordKind) -> bool {
+        let Ok(name) = parse(name) else { return false };
+        self.resolvers.iter().any(|&address| {
+            let peer = Peer { is_validating: false, ..self.peer(address) };
+            let answer = peer.ask_one(Question { name: name.clone(), kind: kind.into() });
+            let is_good = |code| matches!(code, ResponseCode::NoError | ResponseCode::NXDomain);
+            answer.is_ok_and(|answer| is_good(answer.metadata.response_code))
+        })
+    }
+
     /// Finds the zone that holds a name, at the end of the name's CNAMEs, and the zone's servers.
     ///
     /// # Errors
@@ -130,7 +213,7 @@ impl Resolver {
         let mut canonical = parse(name)?;
         for _ in 0..=MAX_ALIASES {
             let answer = self.ask(&canonical, RecordType::SOA)?;
-            let end = end_of_aliases(&answer, &canonical);
+            let Some(end) = end_of_aliases(&answer, &canonical) else { break };
             let records = answer.answers.iter().chain(&answer.authorities);
             let owner = records
                 .filter(|record| record.record_type() == RecordType::SOA && record.name.zone_of(&end))
@@ -175,7 +258,7 @@ impl Resolver {
     }
 
     fn texts(&self, address: SocketAddr, names: &[&str]) -> Vec<Answer> {
-        let peer = Peer { address, recursion: false, time_limit: self.time_limit };
+        let peer = Peer { recursion: false, ..self.peer(address) };
         let parsed: Vec<_> = names.iter().map(|name| parse(name)).collect();
         let questions: Vec<_> = parsed
             .iter()
@@ -219,11 +302,15 @@ impl Resolver {
             .collect()
     }
 
+    fn peer(&self, address: SocketAddr) -> Peer {
+        Peer { address, recursion: true, is_validating: true, time_limit: self.time_limit }
+    }
+
     /// Asks the resolvers, one after the other until one answers.
     fn ask(&self, name: &Name, kind: RecordType) -> Result<Message, ResolveError> {
         let mut last = None;
         for &address in &self.resolvers {
-            let peer = Peer { address, recursion: true, time_limit: self.time_limit };
+            let peer = self.peer(address);
             match peer.ask_one(Question { name: name.clone(), kind }) {
                 Ok(answer) => {
                     let code = answer.metadata.response_code;
@@ -263,17 +350,19 @@ pub struct Testimony {
 impl Answer {
     fn read(answer: &Message, name: &Name) -> Self {
         let code = answer.metadata.response_code;
-        if code == ResponseCode::NXDomain {
-            return Self::NoSuchName;
-        }
-        if code != ResponseCode::NoError {
+        if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
             return Self::Refused(code.to_string());
         }
         // A server that was told of no such zone points elsewhere.
         if !answer.metadata.authoritative {
             return Self::Refused("without authority for the zone".to_string());
         }
-        let end = end_of_aliases(answer, name);
+        if code == ResponseCode::NXDomain {
+            return Self::NoSuchName;
+        }
+        let Some(end) = end_of_aliases(answer, name) else {
+            return Self::Refused("with CNAMEs without end".to_string());
+        };
         let of_name = answer.answers.iter().filter(|record| record.name == end);
         Self::Values(of_name.filter_map(text_value).collect())
     }
@@ -303,6 +392,35 @@ impl fmt::Display for Answer {
     }
 }
 
+impl From<RecordKind> for RecordType {
+    fn from(kind: RecordKind) -> Self {
+        match kind {
+            RecordKind::A => Self::A,
+            RecordKind::Aaaa => Self::AAAA,
+            RecordKind::Caa => Self::CAA,
+            RecordKind::Ns => Self::NS,
+            RecordKind::Txt => Self::TXT,
+        }
+    }
+}
+
+impl RecordData {
+    fn read(data: &RData) -> Option<Self> {
+        if let Some(address) = data.ip_addr() {
+            return Some(Self::Address(address));
+        }
+        if let RData::CAA(caa) = data {
+            let value = String::from_utf8_lossy(&caa.value).into_owned();
+            return Some(Self::Caa { is_critical: caa.issuer_critical, tag: caa.tag.clone(), value });
+        }
+        if let RData::NS(server) = data {
+            return Some(Self::Server(text(&server.0)));
+        }
+        let RData::TXT(text) = data else { return None };
+        Some(Self::Text(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()))
+    }
+}
+
 fn parse(name: &str) -> Result<Name, ResolveError> {
     let mut parsed = Name::from_ascii(name).map_err(|_| ResolveError::Name(name.to_string()))?;
     parsed.set_fqdn(true);
@@ -325,10 +443,10 @@ fn text_value(record: &Record) -> Option<String> {
     Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned())
 }
 
-/// Where the CNAMEs of an answer lead to from a name on.
-fn end_of_aliases(answer: &Message, start: &Name) -> Name {
+/// Where the CNAMEs of an answer lead to from a name on; `None` where that is in a circle.
+fn end_of_aliases(answer: &Message, start: &Name) -> Option<Name> {
     let mut end = start;
-    for _ in 0..answer.answers.len() {
+    for _ in 0..=answer.answers.len() {
         let mut of_name = answer.answers.iter().filter(|record| record.name == *end);
         let next = of_name.find_map(|record| {
             let RData::CNAME(target) = &record.data else { return None };
@@ -336,10 +454,10 @@ fn end_of_aliases(answer: &Message, start: &Name) -> Name {
         });
         match next {
             Some(next) => end = next,
-            None => break,
+            None => return Some(end.clone()),
         }
     }
-    end.clone()
+    None
 }
 
 const DNS_PORT: u16 = 53;

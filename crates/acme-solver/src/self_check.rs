@@ -103,6 +103,9 @@ impl SelfCheck {
                 return job.compare(&reply, address);
             };
             match target.follow(location, self.port) {
+                Some(next) if next == target && reply.header("set-cookie").is_some() => {
+                    return Outcome::Unreachable { address: Some(address), reason: CheckError::CookieWall };
+                }
                 Some(next) => target = next,
                 None => return Outcome::Redirected { location: fetch::printable(location.as_bytes()) },
             }
@@ -207,6 +210,9 @@ pub enum CheckError {
     /// The connection could not be made.
     #[error("the connection could not be made")]
     Connect(#[source] io::Error),
+    /// A redirect to the same place that sets a cookie, and comes again without it.
+    #[error("it redirects to itself with a cookie, and again without one")]
+    CookieWall,
     /// The connection broke.
     #[error("the connection broke")]
     Io(#[source] io::Error),
@@ -219,6 +225,9 @@ pub enum CheckError {
     /// More than [`SelfCheck::MAX_REDIRECTS`] redirects.
     #[error("more than {} redirects", SelfCheck::MAX_REDIRECTS)]
     Redirects,
+    /// The answer is TLS, not HTTP.
+    #[error("the answer is TLS, not plain HTTP")]
+    Tls,
     /// [`SelfCheck::TIME_LIMIT`] or [`SelfCheck::TOTAL_TIME_LIMIT`] ran out.
     #[error("no answer in time")]
     TimeLimit,

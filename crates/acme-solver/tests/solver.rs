@@ -3,6 +3,8 @@
 
 mod solver {
     mod challenge;
+    #[cfg(feature = "dns")]
+    mod check;
     mod dns;
     mod http01;
     #[cfg(feature = "dns")]

@@ -20,6 +20,8 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     /// Whether the server is to ask others, as a resolver does.
     pub(super) recursion: bool,
+    /// Whether a resolver is to check DNSSEC, where it does.
+    pub(super) is_validating: bool,
     /// How long one try may take.
     pub(super) time_limit: Duration,
 }
@@ -52,6 +54,7 @@ impl Peer {
     fn message(&self, question: &Question) -> Message {
         let mut message = Message::query();
         message.metadata.recursion_desired = self.recursion;
+        message.metadata.checking_disabled = !self.is_validating;
         message.add_query(Query::query(question.name.clone(), question.kind));
         let mut edns = Edns::new();
         edns.set_max_payload(UDP_PAYLOAD);

@@ -114,12 +114,18 @@ fn get(mut stream: &TcpStream, target: &Target, deadline: Instant) -> Result<Rep
         };
         match Reply::parse(&bytes) {
             Parsed::Whole(reply) => return Ok(reply),
+            Parsed::NotHttp if is_tls(&bytes) => return Err(CheckError::Tls),
             Parsed::NotHttp => return Err(CheckError::NotHttp),
             Parsed::Partial(Some(reply)) if end => return Ok(reply),
             Parsed::Partial(None) if end => return Err(CheckError::NotHttp),
             Parsed::Partial(_) => {}
         }
     }
+}
+
+/// Tells whether an answer is a TLS record: an alert, to who speaks something else.
+fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x15 | 0x16, 3, ..])
 }
 
 /// The data of a chunked body as far as it goes, and whether it has its end.

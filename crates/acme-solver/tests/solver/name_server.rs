@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::{A, CNAME, NS, SOA, TXT};
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::serialize::binary::{BinDecoder, Restrict};
 
 /// Some servers, on 127.0.0.1, 127.0.0.2 and so on.
 pub(crate) struct Servers {
@@ -31,6 +32,10 @@ pub(crate) struct Content {
     /// Whether answers by UDP are cut.
     pub(crate) is_cutting: bool,
     pub(crate) code: Option<ResponseCode>,
+    /// Names and types for which it fails, as a resolver does that can't get at an answer.
+    failing: Vec<(String, RecordType)>,
+    /// Whether what fails is answered where DNSSEC is not to be validated.
+    is_bogus: bool,
     pub(crate) asked: usize,
     is_over: bool,
 }
@@ -108,6 +113,33 @@ impl Content {
         self.add(owner, RData::CNAME(CNAME(name(target))));
     }
 
+    pub(crate) fn add_caa(&mut self, owner: &str, flags: u8, tag: &str, value: &str) {
+        let octets = [&[flags, tag.len() as u8], tag.as_bytes(), value.as_bytes()].concat();
+        let mut decoder = BinDecoder::new(&octets);
+        let length = Restrict::new(octets.len() as u16);
+        self.add(owner, RData::read(&mut decoder, RecordType::CAA, length).unwrap());
+    }
+
+    pub(crate) fn add_address(&mut self, owner: &str, address: &str) {
+        self.add(
+            owner,
+            match address.parse().unwrap() {
+                IpAddr::V4(address) => RData::A(A(address)),
+                IpAddr::V6(address) => RData::AAAA(AAAA(address)),
+            },
+        );
+    }
+
+    pub(crate) fn fail(&mut self, owner: &str, kind: RecordType, is_bogus: bool) {
+        self.failing.push((owner.to_string(), kind));
+        self.is_bogus = is_bogus;
+    }
+
+    fn fails(&self, query: &Query, checking_disabled: bool) -> bool {
+        let asked = (key(query.name()), query.query_type());
+        self.failing.contains(&asked) && !(self.is_bogus && checking_disabled)
+    }
+
     fn answer(&mut self, octets: &[u8]) -> Option<Message> {
         let question = Message::from_vec(octets).ok()?;
         self.asked += 1;
@@ -118,6 +150,10 @@ impl Content {
         answer.add_queries(question.queries.clone());
         answer.metadata.authoritative = !self.is_lame;
         let query = question.queries.first()?;
+        if self.fails(query, question.metadata.checking_disabled) {
+            answer.metadata.response_code = ResponseCode::ServFail;
+            return Some(answer);
+        }
         let mut owner = query.name().clone();
         while let Some(aliases) = self.of(&owner, RecordType::CNAME) {
             let RData::CNAME(target) = &aliases[0] else { return None };
@@ -130,7 +166,8 @@ impl Content {
         for data in self.of(&owner, query.query_type()).unwrap_or_default() {
             answer.add_answer(Record::from_rdata(owner.clone(), 60, data.clone()));
         }
-        let is_known = self.records.keys().any(|(known, _)| *known == key(&owner));
+        let below = format!(".{}", key(&owner));
+        let is_known = self.records.keys().any(|(known, _)| *known == key(&owner) || known.ends_with(&below));
         if !is_known {
             answer.metadata.response_code = ResponseCode::NXDomain;
         }

@@ -1,0 +1,157 @@
+//! Whether a name exists, and whether a CA can get at its addresses.
+
+use std::net::IpAddr;
+
+use acme_proto::ChallengeType;
+
+use super::{Examination, Fault, Findings, is_dns};
+use crate::resolver::{RecordData, RecordKind, Records, ResolveError};
+
+/// Looks at the name itself; `false` where there is no use in looking further.
+pub(super) fn examine(
+    examination: &Examination,
+    name: &str,
+    method: &ChallengeType,
+    findings: &mut Findings,
+) -> bool {
+    let Some(domain) = psl::domain_str(name) else {
+        let seen = format!("{name} is not below a public suffix");
+        findings.add(Fault::NotPublic, seen, "use a name below a domain that you registered");
+        return false;
+    };
+    let looked_up =
+        [RecordKind::A, RecordKind::Aaaa].map(|kind| (kind, examination.resolver.look_up(name, kind)));
+    let mut addresses = Vec::new();
+    let mut exists = None;
+    for (kind, outcome) in looked_up {
+        match outcome {
+            Ok(records) => {
+                addresses.extend(records.data.iter().filter_map(address));
+                exists = Some(records);
+            }
+            Err(error) => failed(examination, name, kind, &error, findings),
+        }
+    }
+    let Some(records) = exists else { return false };
+    if !records.exists && !absent(examination, name, domain, &records, is_dns(method), findings) {
+        return false;
+    }
+    if !is_dns(method) {
+        reachable(name, &records, &addresses, findings);
+    }
+    true
+}
+
+fn address(data: &RecordData) -> Option<IpAddr> {
+    match data {
+        RecordData::Address(address) => Some(*address),
+        RecordData::Caa { .. } | RecordData::Server(_) | RecordData::Text(_) => None,
+    }
+}
+
+/// The question itself failed.
+fn failed(
+    examination: &Examination,
+    name: &str,
+    kind: RecordKind,
+    error: &ResolveError,
+    findings: &mut Findings,
+) {
+    let is_known = |fault| findings.found.iter().any(|finding| finding.fault == fault);
+    match error {
+        ResolveError::Aliases(_) if !is_known(Fault::AliasLoop) => {
+            findings.add(
+                Fault::AliasLoop,
+                error.to_string(),
+                "let one of the CNAMEs end at a name with an address",
+            );
+        }
+        ResolveError::Code { .. } if examination.resolver.is_bogus(name, kind) => {
+            if !is_known(Fault::DnssecBogus) {
+                let seen = format!("{error}, and an answer comes where DNSSEC is not validated");
+                let remedy = "sign the zone anew, or correct or remove the DS record at the registrar";
+                findings.add(Fault::DnssecBogus, seen, remedy);
+            }
+        }
+        ResolveError::Aliases(_)
+        | ResolveError::Code { .. }
+        | ResolveError::Silent { .. }
+        | ResolveError::NoResolver
+        | ResolveError::Name(_)
+        | ResolveError::NoZone(_) => {
+            if !is_known(Fault::ResolverFailure) && !is_known(Fault::AliasLoop) {
+                let remedy = "see that the servers of the zone are up and answer for it";
+                findings.add(Fault::ResolverFailure, error.to_string(), remedy);
+            }
+        }
+    }
+}
+
+/// The name does not exist; `false` where nothing below it or above it matters any more.
+fn absent(
+    examination: &Examination,
+    name: &str,
+    domain: &str,
+    records: &Records,
+    is_dns: bool,
+    findings: &mut Findings,
+) -> bool {
+    let has_domain = examination.resolver.look_up(domain, RecordKind::Ns).is_ok_and(|records| records.exists);
+    if !has_domain {
+        let seen = format!("{domain} does not exist");
+        findings.add(Fault::NoDomain, seen, "check the spelling; register the domain, or renew it");
+        return false;
+    }
+    if records.canonical != name {
+        let seen = format!("{name} is a CNAME for {}, which does not exist", records.canonical);
+        findings.add(Fault::DanglingAlias, seen, "let the CNAME point to a name that exists, or remove it");
+        return false;
+    }
+    // A DNS challenge is for the zone's owner: the name itself need not be there.
+    if !is_dns {
+        let seen = format!("{name} does not exist, while {domain} does");
+        findings.add(
+            Fault::NoName,
+            seen,
+            format!("add an A or AAAA record for {name}, or check the spelling"),
+        );
+    }
+    is_dns
+}
+
+fn reachable(name: &str, records: &Records, addresses: &[IpAddr], findings: &mut Findings) {
+    if addresses.is_empty() {
+        let seen = format!("{} exists, and has neither an A nor an AAAA record", records.canonical);
+        findings.add(Fault::NoAddress, seen, format!("add an A or AAAA record for {name}"));
+    }
+    for address in addresses.iter().filter(|address| !is_global(**address)) {
+        let seen = format!("{name} has the address {address}, which is reserved");
+        let remedy =
+            "give the name the address by which the world reaches it; inside a network, prove control by DNS";
+        findings.add(Fault::ReservedAddress, seen, remedy);
+    }
+}
+
+/// Tells whether an address may be reached from everywhere (RFC 6890).
+pub(super) fn is_global(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            let is_protocol = (a, b, c) == (192, 0, 0) || (a == 198 && (18..20).contains(&b)) || a >= 240;
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_documentation()
+                || address.is_multicast()
+                || a == 0
+                || is_shared
+                || is_protocol)
+        }
+        IpAddr::V6(address) => {
+            let [a, b, ..] = address.segments();
+            let is_global_unicast = (0x2000..0x4000).contains(&a);
+            is_global_unicast && (a, b) != (0x2001, 0xdb8) && (a, b & 0xfe00) != (0x2001, 0)
+        }
+    }
+}
