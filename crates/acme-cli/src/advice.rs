@@ -2,6 +2,8 @@
 
 use acme_proto::{Error as AcmeError, Misuse, ProblemKind, Refusal, StoreError, TransportErrorKind};
 
+use crate::binding;
+use crate::ca::Binding;
 use crate::error::Fault;
 use crate::invocation::Invocation;
 
@@ -82,13 +84,14 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
             Advice::text(format!("read {url}, and if you agree:")),
             Advice::paste(invocation.with("--agree-tos")),
         ],
+        AcmeError::Misuse(Misuse::ExternalAccountRequired) => binding::needed(Binding::NotNeeded, invocation),
         AcmeError::Misuse(Misuse::NoChallenge { .. }) => {
             vec![Advice::text("http-01 is what can be set up here; use a CA that offers it for this name")]
         }
         AcmeError::Misuse(Misuse::TooManyNames(_)) => {
             vec![Advice::text("spread the names over several certificates")]
         }
-        AcmeError::Problem(refusal) => for_refusal(refusal),
+        AcmeError::Problem(refusal) => for_refusal(refusal, invocation),
         AcmeError::Protocol(_) => vec![Advice::text("report it to the CA; a later try may fare better")],
         AcmeError::Solver { .. } => vec![Advice::text("mend that, then try again")],
         AcmeError::Transport { source, .. } => vec![Advice::text(match source.kind {
@@ -122,8 +125,11 @@ fn for_store(error: &StoreError) -> Vec<Advice> {
     vec![Advice::text(advice.unwrap_or_else(|| "mend that, then try again".to_owned()))]
 }
 
-fn for_refusal(refusal: &Refusal) -> Vec<Advice> {
+fn for_refusal(refusal: &Refusal, invocation: &Invocation) -> Vec<Advice> {
     let kind = &refusal.problem.kind;
+    if *kind == ProblemKind::ExternalAccountRequired {
+        return binding::needed(Binding::NotNeeded, invocation);
+    }
     if is_trouble(refusal) {
         return vec![Advice::text("the CA is in trouble; try again later")];
     }
@@ -163,9 +169,8 @@ const OURS: [ProblemKind; 5] = [
 const OF_VALIDATION: [ProblemKind; 4] =
     [ProblemKind::Connection, ProblemKind::Dns, ProblemKind::IncorrectResponse, ProblemKind::Tls];
 
-const BY_KIND: [(ProblemKind, &str); 8] = [
+const BY_KIND: [(ProblemKind, &str); 7] = [
     (ProblemKind::Caa, "add a CAA record that allows this CA, or use a CA that the records allow"),
-    (ProblemKind::ExternalAccountRequired, "external account binding is not supported yet; use another CA"),
     (ProblemKind::InvalidContact, "give another --email, or none"),
     (
         ProblemKind::RateLimited,

@@ -1,6 +1,7 @@
 //! What can be said on the command line. Only clap is here; [`crate::settings`] makes sense of it.
 
 mod account;
+mod binding;
 mod ca;
 mod completions;
 mod delete;
@@ -21,6 +22,7 @@ use clap::{ArgAction, Parser, Subcommand};
 pub(crate) use account::{
     AccountArgs, AccountChoice, AccountCommand, AccountPlace, ExportArgs, ImportArgs, RegisterArgs,
 };
+pub(crate) use binding::BindingArgs;
 pub(crate) use ca::CaArgs;
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use delete::DeleteArgs;

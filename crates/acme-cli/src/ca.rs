@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use acme_store::CaSettings;
 
 use crate::advice::Advice;
+use crate::binding;
 use crate::error::Error;
 use crate::invocation::Invocation;
 
@@ -86,8 +87,8 @@ pub(crate) enum NamePolicy {
 /// Why a CA can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CaError {
-    #[error("external account binding is not supported yet, and {title} takes no account without one")]
-    Binding { title: &'static str },
+    #[error("{title} takes only accounts that are bound to one outside ACME, and none is given")]
+    Binding { title: &'static str, binding: Binding },
     #[error("there is no CA '{text}'")]
     Unknown { text: String },
     #[error("{ca} has no staging directory, so that nothing can be tried without it counting")]
@@ -105,12 +106,7 @@ pub(crate) enum CaError {
 impl CaError {
     pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
         match self {
-            Self::Binding { .. } => {
-                vec![
-                    Advice::text("use a CA that needs none:"),
-                    Advice::paste(invocation.at_ca("letsencrypt")),
-                ]
-            }
+            Self::Binding { binding, .. } => binding::needed(*binding, invocation),
             Self::Unknown { .. } => vec![
                 Advice::text("give the https URL of a directory, or a name that is in the list:"),
                 Advice::paste("acmectl ca"),
@@ -146,6 +142,11 @@ pub(crate) fn known(settings: &CaSettings) -> Option<&'static KnownCa> {
     KNOWN.iter().find(|known| known.name == name)
 }
 
+/// The CA whose directory this is.
+pub(crate) fn at(directory_url: &str) -> Option<&'static KnownCa> {
+    KNOWN.iter().find(|known| known.directory_url == directory_url)
+}
+
 /// What the certificates of a CA are worth.
 pub(crate) fn kind(settings: &CaSettings) -> Kind {
     known(settings).map_or(Kind::Production, |known| known.kind)
@@ -163,14 +164,6 @@ pub(crate) fn policy(settings: &CaSettings) -> NamePolicy {
             NamePolicy::Public { ca: known.title.to_owned(), addresses: known.addresses }
         }
         Some(_) | None => NamePolicy::Any,
-    }
-}
-
-/// Refuses a CA of which it is known that nothing can be had from it yet.
-pub(crate) fn check(settings: &CaSettings) -> Result<(), CaError> {
-    match known(settings) {
-        Some(known) if known.binding != Binding::NotNeeded => Err(CaError::Binding { title: known.title }),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -111,6 +111,12 @@ impl DevCa {
         self.ca.root_pem()
     }
 
+    /// Looks on this machine for an address that is to be certified.
+    pub(crate) fn look_here_for(&self, address: std::net::IpAddr) {
+        // Loopback is where all may lead.
+        let _ = self.ca.resolve(&format!("{address}=127.0.0.1"));
+    }
+
     /// Validates http-01 at a port.
     pub(crate) fn validate_http_at(&self, port: u16) {
         self.ca.validate_http_at(port);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::advice::{self, Advice};
+use crate::binding::BindingError;
 use crate::ca::CaError;
 use crate::challenge::ChallengeError;
 use crate::commands::CommandError;
@@ -14,12 +15,15 @@ use crate::invocation::Invocation;
 use crate::lineage::LineageError;
 use crate::names::NameError;
 use crate::settings::SettingError;
+use crate::validity::ValidityError;
 
 /// A failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Acme(Box<acme_lib::Error>),
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     #[error(transparent)]
     Ca(#[from] CaError),
     #[error(transparent)]
@@ -52,6 +56,8 @@ pub(crate) enum Error {
     Signals(#[source] io::Error),
     #[error(transparent)]
     Store(Box<acme_store::Error>),
+    #[error(transparent)]
+    Validity(#[from] ValidityError),
 }
 
 /// Whose fault something is.
@@ -99,6 +105,7 @@ impl Error {
     pub(crate) fn fault(&self) -> Fault {
         match self {
             Self::Acme(error) => error.as_acme().map_or_else(|| of_library(error), advice::fault),
+            Self::Binding(error) => error.fault(),
             Self::Ca(_)
             | Self::Challenge(_)
             | Self::Command(_)
@@ -110,7 +117,8 @@ impl Error {
             | Self::Random
             | Self::Setting(_)
             | Self::Signals(_)
-            | Self::Store(_) => Fault::You,
+            | Self::Store(_)
+            | Self::Validity(_) => Fault::You,
             Self::DevCa(error) => error.fault(),
             Self::Key(_) => Fault::Us,
         }
@@ -122,6 +130,7 @@ impl Error {
             Self::Acme(error) => {
                 error.as_acme().map(|error| advice::for_acme(error, invocation)).unwrap_or_default()
             }
+            Self::Binding(error) => error.advice(invocation),
             Self::Ca(error) => error.advice(invocation),
             Self::Challenge(error) => error.advice(invocation),
             Self::Command(error) => error.advice(invocation),
@@ -134,6 +143,7 @@ impl Error {
             Self::Name(error) => error.advice(invocation),
             Self::Setting(error) => error.advice(invocation),
             Self::Store(error) => of_store(error),
+            Self::Validity(error) => error.advice(),
         }
     }
 
@@ -141,6 +151,7 @@ impl Error {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Acme(error) => error.is_temporary(),
+            Self::Binding(error) => error.is_temporary(),
             Self::DevCa(error) => error.is_temporary(),
             Self::Store(error) => error.is_temporary(),
             Self::Interrupted => true,
@@ -154,7 +165,8 @@ impl Error {
             | Self::Name(_)
             | Self::Random
             | Self::Setting(_)
-            | Self::Signals(_) => false,
+            | Self::Signals(_)
+            | Self::Validity(_) => false,
         }
     }
 
@@ -169,6 +181,7 @@ impl Error {
             },
             Self::Store(error) if is_misplaced(error) => Status::Usage,
             Self::Store(_) => Status::Failed,
+            Self::Binding(error) => error.status(),
             Self::Command(error) => error.status(),
             Self::DevCa(_) | Self::Key(_) | Self::Random | Self::Signals(_) => Status::Failed,
             Self::Ca(_)
@@ -178,6 +191,7 @@ impl Error {
             | Self::Lineage(_)
             | Self::Name(_)
             | Self::Setting(_) => Status::Usage,
+            Self::Validity(error) => error.status(),
         }
     }
 
@@ -188,8 +202,27 @@ impl Error {
 
     /// The failure of the conversation with a CA, where that is the error.
     pub(crate) fn as_acme(&self) -> Option<&acme_proto::Error> {
-        let Self::Acme(error) = self else { return None };
-        error.as_acme()
+        match self {
+            Self::Acme(source)
+            | Self::Binding(BindingError::Refused { source, .. })
+            | Self::Validity(ValidityError::Refused(source)) => source.as_acme(),
+            Self::Binding(_)
+            | Self::Ca(_)
+            | Self::Challenge(_)
+            | Self::Command(_)
+            | Self::DevCa(_)
+            | Self::File { .. }
+            | Self::Hook(_)
+            | Self::Interrupted
+            | Self::Key(_)
+            | Self::Lineage(_)
+            | Self::Name(_)
+            | Self::Random
+            | Self::Setting(_)
+            | Self::Signals(_)
+            | Self::Store(_)
+            | Self::Validity(_) => None,
+        }
     }
 }
 

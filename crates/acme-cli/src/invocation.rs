@@ -47,6 +47,11 @@ impl Invocation {
         Self { words: self.words.iter().map(replace).collect() }.line()
     }
 
+    /// Tells whether the line is one that can make an account.
+    pub(crate) fn registers(&self) -> bool {
+        self.words.iter().any(|word| word == "issue" || word == "register")
+    }
+
     /// Tells whether the line names the certificate itself.
     pub(crate) fn names_certificate(&self) -> bool {
         let is_name = |word: &String| {

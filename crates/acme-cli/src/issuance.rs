@@ -2,7 +2,7 @@
 
 use acme_keys::{CertificateInfo, CertificateKey};
 use acme_lib::{IssueRequest, IssuedChain, PrivateKey};
-use acme_proto::{ProblemKind, Solver};
+use acme_proto::{Identifier, ProblemKind, Solver};
 use acme_store::{
     Attempt, CertificateName, CertificateRecord, Outcome, Publication, PublishedGeneration, Settings, Store,
     Timestamp,
@@ -20,6 +20,7 @@ use crate::progress::{Progress, Step};
 use crate::report;
 use crate::schedule;
 use crate::settings::{self, Registration};
+use crate::validity::{self, NotAfter};
 
 /// What is to be obtained. Whoever makes it holds the certificate's lock.
 pub(crate) struct Issuance<'a> {
@@ -45,16 +46,19 @@ pub(crate) struct Ready {
     prepared: Prepared,
 }
 
-/// Finds out whether all is right on this side, and takes the port.
-///
-/// `key` is the key to use again, if that is wanted and there is one.
-pub(crate) fn prepare(
-    context: &Context,
-    settings: &Settings,
+/// What is kept of a certificate, as far as the next one depends on it.
+#[derive(Default)]
+pub(crate) struct Before {
+    /// The key to use again, if that is wanted and there is one.
     key: Option<PrivateKey>,
-) -> Result<Ready, Error> {
+    /// The end of validity that an order has which was begun.
+    not_after: Option<Timestamp>,
+}
+
+/// Finds out whether all is right on this side, and takes the port.
+pub(crate) fn prepare(context: &Context, settings: &Settings, before: Before) -> Result<Ready, Error> {
     let is_dev = ca::kind(&settings.ca) == Kind::Dev;
-    let request = request(settings, key)?;
+    let request = request(settings, before, context.now())?;
     let prepared = challenge::prepare(context, &settings.challenge, &settings.names, is_dev)?;
     Ok(Ready { request, prepared })
 }
@@ -76,8 +80,8 @@ impl Issuance<'_> {
     /// Gets ready, obtains and publishes the certificate, and records the attempt.
     pub(crate) fn prepare_and_run(&self) -> Result<Obtained, NotObtained> {
         let name = &self.record.name;
-        let ready = reusable_key(self.store, name, self.settings)
-            .and_then(|key| prepare(self.context, self.settings, key))
+        let ready = Before::read(self.store, name, self.settings)
+            .and_then(|before| prepare(self.context, self.settings, before))
             .and_then(|ready| Ok(self.store.preflight(name).map(|()| ready)?));
         match ready {
             Ok(ready) => self.run(ready),
@@ -93,7 +97,7 @@ impl Issuance<'_> {
         self.store.update_settings(&self.record.name, &self.interim_settings()).map_err(Error::from)?;
         let error = match self.attempt(&mut ready, &mut progress) {
             Ok(obtained) => return Ok(obtained),
-            Err(error) => error,
+            Err(error) => validity::explained(error, self.settings),
         };
         let keeps_old = self.record.current.is_some();
         if keeps_old {
@@ -118,7 +122,7 @@ impl Issuance<'_> {
     fn attempt(&self, ready: &mut Ready, progress: &mut Progress) -> Result<Obtained, Error> {
         let (context, store) = (self.context, self.store);
         let ca = context.reach(&self.settings.ca)?;
-        tell_target(context, self.record.name.as_str(), &ca, &self.settings.ca, &ready.prepared);
+        tell_target(context, self.record.name.as_str(), &ca, self.settings, &ready.prepared);
         context.signals.check()?;
         progress.enter(Step::Account);
         let account = account::open(context, store, &ca, &self.settings.account, self.registration)?;
@@ -232,17 +236,17 @@ pub(crate) fn dry_run(
     registration: &Registration,
 ) -> Result<(), Error> {
     let staging = ca::staging(&settings.ca)?;
-    ca::check(&staging)?;
+    account::check_binding(None, &staging, &settings.account, registration)?;
     let mut staged = settings.clone();
     staged.ca = staging;
-    let mut ready = prepare(context, &staged, None)?;
+    let mut ready = prepare(context, &staged, Before::default())?;
     let is_dev = ca::kind(&staged.ca) == Kind::Dev;
     let ca = if is_dev { ReachedCa::dev(DevCa::fresh()?) } else { context.reach(&staged.ca)? };
     let about = "dry run";
-    tell_target(context, about, &ca, &staged.ca, &ready.prepared);
+    tell_target(context, about, &ca, &staged, &ready.prepared);
     let mut progress = Progress::new(context.output.clone(), about);
     progress.enter(Step::Account);
-    let account = account::throw_away(&ca, registration)?;
+    let account = account::throw_away(context, &ca, registration)?;
     let mut observer = |event: &acme_lib::Event<'_>| progress.follow(event);
     let solver: &mut dyn Solver = &mut *ready.prepared.solver;
     account
@@ -253,8 +257,15 @@ pub(crate) fn dry_run(
     Ok(())
 }
 
+impl Before {
+    pub(crate) fn read(store: &Store, name: &CertificateName, settings: &Settings) -> Result<Self, Error> {
+        let begun = store.checkpoint(name)?.and_then(|checkpoint| checkpoint.intent.not_after);
+        Ok(Self { key: reusable_key(store, name, settings)?, not_after: begun })
+    }
+}
+
 /// The key of the newest generation, if it is to be used again and is of the right type.
-pub(crate) fn reusable_key(
+fn reusable_key(
     store: &Store,
     name: &CertificateName,
     settings: &Settings,
@@ -269,26 +280,28 @@ pub(crate) fn reusable_key(
     Ok(if is_right { Some(PrivateKey::from_pem(pem.expose())?) } else { None })
 }
 
-fn request(settings: &Settings, key: Option<PrivateKey>) -> Result<IssueRequest, Error> {
-    let request = IssueRequest::new(settings.names.iter().map(ToString::to_string));
-    Ok(match (&settings.csr, key) {
+fn request(settings: &Settings, before: Before, now: Timestamp) -> Result<IssueRequest, Error> {
+    let mut request = IssueRequest::new(settings.names.iter().map(ToString::to_string));
+    if let Some(text) = &settings.not_after {
+        request = request.not_after(NotAfter::parse(text)?.resolve(before.not_after, now)?);
+    }
+    Ok(match (&settings.csr, before.key) {
         (Some(path), _) => request.csr(settings::read_csr(path)?.into_der()),
         (None, Some(key)) => request.private_key(key),
         (None, None) => request.key_type(settings::key_type(settings)?),
     })
 }
 
-fn tell_target(
-    context: &Context,
-    about: &str,
-    ca: &ReachedCa,
-    settings: &acme_store::CaSettings,
-    prepared: &Prepared,
-) {
+fn tell_target(context: &Context, about: &str, ca: &ReachedCa, settings: &Settings, prepared: &Prepared) {
     if let Some(dev) = &ca.dev {
         dev.validate_http_at(prepared.dev_port);
+        let addresses = settings.names.iter().filter_map(|name| match name {
+            Identifier::Ip(address) => Some(*address),
+            Identifier::Dns(_) | _ => None,
+        });
+        addresses.for_each(|address| dev.look_here_for(address));
     }
-    context.output.progress(format_args!("{about}: asking {}, {}", ca::title(settings), prepared.how));
+    context.output.progress(format_args!("{about}: asking {}, {}", ca::title(&settings.ca), prepared.how));
 }
 
 fn is_unknown_account(error: &Error) -> bool {

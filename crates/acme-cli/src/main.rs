@@ -10,6 +10,7 @@
 mod account;
 mod advice;
 mod args;
+mod binding;
 mod ca;
 mod challenge;
 mod commands;
@@ -37,6 +38,8 @@ mod standing;
 mod sweep;
 mod timer;
 mod units;
+mod validity;
+mod zerossl;
 
 use std::process::ExitCode;
 

@@ -134,7 +134,9 @@ fn check_address(
 
 fn parse(text: &str) -> Result<Name, NameError> {
     refuse_look_alikes(text)?;
-    let (ascii, note) = to_ascii(text)?;
+    // As an address stands in a URL.
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let (ascii, note) = to_ascii(bare)?;
     let identifier =
         ascii.parse().map_err(|source| NameError::Identifier { text: text.to_owned(), source })?;
     Ok(Name { identifier, note })

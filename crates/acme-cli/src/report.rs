@@ -82,6 +82,9 @@ pub(crate) fn chain(error: &Error) -> Vec<String> {
 
 /// What happened; a refusal is told in full by [`details`].
 fn headline(error: &Error) -> String {
+    if !matches!(error, Error::Acme(_)) {
+        return error.to_string();
+    }
     if let Some(refusal) = error.refusal() {
         return match (&refusal.identifier, &refusal.challenge) {
             (Some(identifier), Some(challenge)) => format!("{challenge} for {identifier} failed"),
@@ -98,6 +101,10 @@ fn headline(error: &Error) -> String {
 }
 
 fn causes(error: &Error) -> Vec<String> {
+    // A refusal is told in full by `details`.
+    if !matches!(error, Error::Acme(_)) && error.refusal().is_some() {
+        return Vec::new();
+    }
     iter::successors(error.source(), |cause: &&dyn StdError| (*cause).source())
         .map(ToString::to_string)
         .collect()
@@ -199,6 +206,7 @@ fn outcome(error: &Error) -> &'static str {
         Error::Interrupted => "interrupted",
         _ if error.is_temporary() => "temporary",
         Error::Acme(_)
+        | Error::Binding(_)
         | Error::Ca(_)
         | Error::Challenge(_)
         | Error::Command(_)
@@ -211,7 +219,8 @@ fn outcome(error: &Error) -> &'static str {
         | Error::Random
         | Error::Setting(_)
         | Error::Signals(_)
-        | Error::Store(_) => "failed",
+        | Error::Store(_)
+        | Error::Validity(_) => "failed",
     }
 }
 

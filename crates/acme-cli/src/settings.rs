@@ -8,13 +8,15 @@ use acme_proto::Identifier;
 use acme_store::{CaSettings, CertificateName, ChallengeMethod, InvalidName, Settings};
 
 use crate::advice::Advice;
-use crate::args::{GlobalArgs, IssueArgs};
+use crate::args::{BindingArgs, GlobalArgs, IssueArgs};
+use crate::binding::ExternalAccount;
 use crate::ca;
 use crate::error::Error;
 use crate::hooks;
 use crate::invocation::Invocation;
 use crate::names::{self, Name};
 use crate::timer;
+use crate::validity::NotAfter;
 
 /// What holds for every command.
 #[derive(Clone, Debug)]
@@ -109,6 +111,7 @@ pub(crate) struct IssueOptions {
     pub(crate) key_type: Option<KeyType>,
     pub(crate) csr: Option<PathBuf>,
     pub(crate) reuse_key: Option<bool>,
+    pub(crate) not_after: Option<String>,
     pub(crate) deploy_hook: Option<String>,
     pub(crate) reload: Option<String>,
     pub(crate) registration: Registration,
@@ -122,6 +125,18 @@ pub(crate) struct IssueOptions {
 pub(crate) struct Registration {
     pub(crate) agree: bool,
     pub(crate) contact: Option<Vec<String>>,
+    /// The account outside ACME to bind a new one to.
+    pub(crate) external: Option<ExternalAccount>,
+    /// Where such accounts are handed out for an e-mail address, instead of where it is known.
+    pub(crate) external_api: Option<String>,
+}
+
+impl Registration {
+    pub(crate) fn resolve(agree: bool, email: Option<&str>, binding: BindingArgs) -> Result<Self, Error> {
+        let external_api = binding.eab_api.clone();
+        let contact = email.map(contact).transpose()?;
+        Ok(Self { agree, contact, external: ExternalAccount::resolve(binding)?, external_api })
+    }
 }
 
 impl IssueOptions {
@@ -146,16 +161,17 @@ impl IssueOptions {
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
             csr,
             reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },
+            not_after: args.not_after,
             deploy_hook: args.deploy_hook.as_deref().map(hooks::absolute).transpose()?,
             reload: args.reload.as_deref().map(hooks::absolute).transpose()?,
-            registration: Registration {
-                agree: args.agree_tos,
-                contact: args.email.map(|email| contact(&email)).transpose()?,
-            },
+            registration: Registration::resolve(args.agree_tos, args.email.as_deref(), args.binding)?,
             drop_names: args.drop_names,
             force: args.force,
             dry_run: args.dry_run,
         };
+        if let Some(text) = options.not_after.as_deref().filter(|text| !text.is_empty()) {
+            NotAfter::parse(text)?;
+        }
         for hook in [&options.deploy_hook, &options.reload].into_iter().flatten() {
             hooks::check(hook)?;
         }
@@ -195,14 +211,16 @@ impl IssueOptions {
         if self.csr.is_some() || self.key_type.is_some() || self.reuse_key.is_some() {
             settings.csr.clone_from(&self.csr);
         }
-        for (given, member) in
-            [(&self.deploy_hook, &mut settings.deploy_hook), (&self.reload, &mut settings.reload)]
-        {
-            if let Some(command) = given {
-                *member = Some(command.clone()).filter(|command| !command.trim().is_empty());
+        let members = [
+            (&self.not_after, &mut settings.not_after),
+            (&self.deploy_hook, &mut settings.deploy_hook),
+            (&self.reload, &mut settings.reload),
+        ];
+        for (given, member) in members {
+            if let Some(text) = given {
+                *member = Some(text.clone()).filter(|text| !text.trim().is_empty());
             }
         }
-        ca::check(&settings.ca)?;
         Ok(settings)
     }
 }

@@ -5,11 +5,13 @@
 mod acmectl {
     mod account;
     mod authority;
+    mod binding;
     mod ca;
     mod challenges;
     mod completions;
     mod dev_ca;
     mod directory;
+    mod eab_api;
     mod hooks;
     mod issue;
     mod names;
@@ -19,6 +21,7 @@ mod acmectl {
     mod show;
     mod systemd;
     mod together;
+    mod validity;
     mod web;
     mod world;
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
 
+use super::BindingArgs;
+
 /// The accounts at CAs
 #[derive(Debug, clap::Args)]
 pub(crate) struct AccountArgs {
@@ -65,6 +67,8 @@ pub(crate) struct RegisterArgs {
     #[arg(long, env = "ACME_AGREE_TOS", hide_env = true, alias = "accept-tos")]
     #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) agree_tos: bool,
+    #[command(flatten)]
+    pub(crate) binding: BindingArgs,
 }
 
 /// The arguments of `account import`.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
+use super::BindingArgs;
+
 /// Obtain a certificate, or leave it if it is right and not due
 #[derive(Debug, clap::Args)]
 pub(crate) struct IssueArgs {
@@ -34,6 +36,8 @@ pub(crate) struct IssueArgs {
     #[arg(long, env = "ACME_AGREE_TOS", hide_env = true, alias = "accept-tos")]
     #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) agree_tos: bool,
+    #[command(flatten)]
+    pub(crate) binding: BindingArgs,
 
     /// Answer http-01 on port 80 (the default)
     #[arg(long, env = "ACME_HTTP", hide_env = true, help_heading = "Challenge", alias = "standalone")]
@@ -64,6 +68,10 @@ pub(crate) struct IssueArgs {
     #[arg(long, env = "ACME_NEW_KEY", hide_env = true, help_heading = "Certificate")]
     #[arg(value_parser = FalseyValueParser::new(), conflicts_with = "reuse_key")]
     pub(crate) new_key: bool,
+    /// When it is to end: a moment as in 2027-01-31T12:00:00Z, or a time from now, again at each
+    /// renewal, as in 30d or 36h; not every CA takes it; empty: as the CA has it
+    #[arg(long, env = "ACME_NOT_AFTER", hide_env = true, value_name = "TIME", help_heading = "Certificate")]
+    pub(crate) not_after: Option<String>,
     /// The name of the certificate here [default: its first domain]
     #[arg(long, env = "ACME_NAME", hide_env = true, value_name = "CERT", help_heading = "Certificate")]
     #[arg(alias = "cert-name")]

@@ -4,6 +4,7 @@ use acme_proto::Identifier;
 use acme_store::{CertificateRecord, Change, Settings, Store};
 use serde_json::json;
 
+use crate::account;
 use crate::args::IssueArgs;
 use crate::ca;
 use crate::context::Context;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::exit::Status;
 use crate::hooks;
 use crate::invocation;
-use crate::issuance::{self, Issuance, Obtained};
+use crate::issuance::{self, Before, Issuance, Obtained};
 use crate::lineage::Lineage;
 use crate::moment;
 use crate::names;
@@ -29,10 +30,11 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
         return dry_run(context, &options);
     }
     // With a CA that is no good there is no need to make a directory first.
-    if let Some(given) = &options.ca {
-        ca::check(given)?;
-    }
     let first_look = options.merge(None)?;
+    let registration = &options.registration;
+    if !context.has_store() {
+        account::check_binding(None, &first_look.ca, &first_look.account, registration)?;
+    }
     if options.ca.is_some() || !context.has_store() {
         names::check(&first_look.names, &ca::policy(&first_look.ca), first_look.profile.as_deref())?;
     }
@@ -45,25 +47,19 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
     let settings = options.merge(lineage.record.as_ref().map(|record| &record.settings))?;
     names::check(&settings.names, &ca::policy(&settings.ca), settings.profile.as_deref())?;
     lineage.check(&settings, &options)?;
+    account::check_binding(Some(&store), &settings.ca, &settings.account, registration)?;
     if let Some(record) = &lineage.record
         && !options.force
         && lineage.is_right(&store, &settings, context.now())?
     {
         return keep(context, &store, record, &settings);
     }
-    let key = issuance::reusable_key(&store, &lineage.name, &settings)?;
-    let ready = issuance::prepare(context, &settings, key)?;
+    let ready = issuance::prepare(context, &settings, Before::read(&store, &lineage.name, &settings)?)?;
     store.preflight(&lineage.name)?;
     let record = store.create_certificate(&lineage.name, &settings, context.now())?;
     let changes = record.settings.changes(&settings);
     tell_changes(context, &changes);
-    let issuance = Issuance {
-        context,
-        store: &store,
-        record: &record,
-        settings: &settings,
-        registration: &options.registration,
-    };
+    let issuance = Issuance { context, store: &store, record: &record, settings: &settings, registration };
     let obtained = match issuance.run(ready) {
         Ok(obtained) => obtained,
         Err(not_obtained) => {

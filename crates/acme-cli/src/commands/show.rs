@@ -128,6 +128,9 @@ impl Show<'_> {
             sheet.go_on(format!("for {name}: {}", method(other, is_dev)));
         }
         sheet.add("key", self.key()?);
+        if let Some(text) = &settings.not_after {
+            sheet.add("asked to end", text.as_str());
+        }
         Ok(())
     }
 
@@ -191,6 +194,7 @@ impl Show<'_> {
             "key_type": settings::key_type(settings)?.as_str(),
             "reuse_key": settings.reuse_key,
             "csr": settings.csr,
+            "asked_not_after": settings.not_after,
             "deploy_hook": settings.deploy_hook,
             "reload": settings.reload,
             "pending_hooks": record.pending_hooks.iter().map(hook_members).collect::<Vec<_>>(),

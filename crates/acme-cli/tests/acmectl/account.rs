@@ -89,7 +89,7 @@ exit 0
         str![[r#"
 exit 0
 --- stdout
-{"v":1,"type":"account","ca":"dev","caa":null,"contacts":["mailto:admin@example.test"],"created":"[TIME]","directory_url":"dev","key_algorithm":"ES256","label":"","outcome":"registered","terms_agreed_at":null,"thumbprint":"[..]","url":"https://127.0.0.1:[PORT]/account/[ID]"}
+{"v":1,"type":"account","ca":"dev","caa":null,"contacts":["mailto:admin@example.test"],"created":"[TIME]","directory_url":"dev","external_account":null,"key_algorithm":"ES256","label":"","outcome":"registered","terms_agreed_at":null,"thumbprint":"[..]","url":"https://127.0.0.1:[PORT]/account/[ID]"}
 
 "#]]
     );

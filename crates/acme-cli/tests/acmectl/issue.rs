@@ -339,9 +339,11 @@ error: https://ca.example/dir has no staging directory, so that nothing can be t
 #[test]
 fn key_types() {
     let world = World::new();
-    for key_type in acme_keys::KeyType::ALL.into_iter().filter(|key_type| key_type.as_str() != "rsa-4096") {
+    for key_type in acme_keys::KeyType::ALL {
         let line = format!("issue {key_type}.example.test --ca dev --key-type {key_type}");
         assert_eq!(world.run(&line).code(), Some(0), "{key_type}");
+        let key = world.read(&format!("state/certs/{key_type}.example.test/current/privkey.pem"));
+        assert_eq!(acme_keys::CertificateKey::from_pem(key).unwrap().key_type(), key_type);
     }
 }
 

@@ -262,3 +262,60 @@ warning: nothing will renew it
 "#]]
     );
 }
+
+#[test]
+fn addresses_are_certified() {
+    let world = World::new();
+    let run = world.run("issue 192.0.2.1 [2001:DB8:0::1] --ca dev");
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    let leaf = world.read("state/certs/192.0.2.1/current/cert.pem");
+    let names = acme_keys::CertificateInfo::from_pem(leaf).unwrap().names;
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    assert!(
+        names.contains(&"192.0.2.1".to_owned()) && names.contains(&"2001:db8::1".to_owned()),
+        "{names:?}"
+    );
+    assert_eq!(world.run("renew --force --max-wait 0").code(), Some(0));
+    assert!(world.run("show 192.0.2.1").stdout().contains("acmectl issue 192.0.2.1 2001:db8::1 --ca dev"));
+    assert_eq!(world.run("issue 2001:db8::2 --ca dev").code(), Some(0));
+    assert!(world.path("state/certs/2001-db8--2/current/cert.pem").exists());
+}
+
+#[test]
+fn addresses_are_validated_through_a_web_server() {
+    let world = World::new();
+    let builder = acme_testca::TestCa::builder().gentle().resolve("192.0.2.7=127.0.0.1");
+    let (ca, web) = world.authority(builder);
+    let run = world.run_at(&ca, &web, "issue 192.0.2.7");
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+}
+
+#[test]
+fn addresses_that_public_cas_do_not_certify() {
+    let world = World::new();
+    assert_run!(
+        world.run("issue 192.0.2.1 --ca zerossl --email a@example.com"),
+        str![[r#"
+exit 2
+--- stderr
+error: ZeroSSL does not certify the IP address 192.0.2.1
+  fault: on this side, not the CA's
+  next: ask for a DNS name, or use a CA that certifies addresses
+
+"#]]
+    );
+    let mut command = world.command("issue fd00::1 --ca google --eab-kid a");
+    command.env("ACME_EAB_HMAC_KEY", "c2VjcmV0");
+    assert_run!(
+        world.finish(&mut command),
+        str![[r#"
+exit 2
+--- stderr
+error: fd00::1 is no public address, and Google Trust Services certifies no other
+  fault: on this side, not the CA's
+  next: use one that the world can reach; for tests, the CA in this program takes any:
+      acmectl issue fd00::1 --eab-kid a --ca dev
+
+"#]]
+    );
+}

@@ -56,15 +56,20 @@ Arguments:
   [DOMAIN]...  The names to certify, the first one first
 
 Options:
-      --ca <NAME|URL>    The CA: letsencrypt, letsencrypt-staging, google, zerossl, dev (a test CA
-                         in this process), another that `acmectl ca` lists, or the URL of a
-                         directory [default: letsencrypt]
-      --ca-root <PEM>    The root to trust for the connection to the CA, instead of the system's
-      --account <LABEL>  Which account at the CA, if there are several
-      --email <ADDRESS>  The e-mail address of the account
-      --agree-tos        Agree to the CA's terms of service; needed once, and only where there are
-                         some
-  -h, --help             Print help
+      --ca <NAME|URL>               The CA: letsencrypt, letsencrypt-staging, google, zerossl, dev
+                                    (a test CA in this process), another that `acmectl ca` lists, or
+                                    the URL of a directory [default: letsencrypt]
+      --ca-root <PEM>               The root to trust for the connection to the CA, instead of the
+                                    system's
+      --account <LABEL>             Which account at the CA, if there are several
+      --email <ADDRESS>             The e-mail address of the account
+      --agree-tos                   Agree to the CA's terms of service; needed once, and only where
+                                    there are some
+      --eab-kid <KID>               The key identifier of an external account, where the CA wants
+                                    one
+      --eab-hmac-key-file <FILE|->  The file with its key, base64url or base64; - is standard input
+                                    [default: the text in ACME_EAB_HMAC_KEY]
+  -h, --help                        Print help
 
 Challenge:
       --http                     Answer http-01 on port 80 (the default)
@@ -73,17 +78,21 @@ Challenge:
                                  as /
 
 Certificate:
-      --key-type <TYPE>  ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default:
-                         ecdsa-p256]
-      --csr <FILE>       Use the key and the names of a certificate signing request, PEM or DER; the
-                         key stays elsewhere
-      --reuse-key        Keep the key when the certificate is renewed
-      --new-key          Make a new key for each certificate (the default)
-      --name <CERT>      The name of the certificate here [default: its first domain]
-      --drop             Let names of the certificate go that are not given any more
-      --force            Obtain it although the one that is there is right, or is of a production CA
-      --dry-run          Try everything at the CA's staging directory with a throw-away account, and
-                         keep nothing
+      --key-type <TYPE>   ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default:
+                          ecdsa-p256]
+      --csr <FILE>        Use the key and the names of a certificate signing request, PEM or DER;
+                          the key stays elsewhere
+      --reuse-key         Keep the key when the certificate is renewed
+      --new-key           Make a new key for each certificate (the default)
+      --not-after <TIME>  When it is to end: a moment as in [TIME], or a time from
+                          now, again at each renewal, as in 30d or 36h; not every CA takes it;
+                          empty: as the CA has it
+      --name <CERT>       The name of the certificate here [default: its first domain]
+      --drop              Let names of the certificate go that are not given any more
+      --force             Obtain it although the one that is there is right, or is of a production
+                          CA
+      --dry-run           Try everything at the CA's staging directory with a throw-away account,
+                          and keep nothing
 
 Hooks:
       --deploy-hook <CMD>  Run this program for each certificate published, with RENEWED_LINEAGE and
@@ -262,10 +271,12 @@ fn ca_that_needs_binding() {
         str![[r#"
 exit 2
 --- stderr
-error: external account binding is not supported yet, and ZeroSSL takes no account without one
+error: ZeroSSL takes only accounts that are bound to one outside ACME, and none is given
   fault: on this side, not the CA's
-  next: use a CA that needs none:
-      acmectl issue www.example.com --ca letsencrypt
+  next: an e-mail address is enough:
+      acmectl issue www.example.com --ca zerossl --email you@example.com
+    or: give the key identifier and, in a file, the key that the CA hands out (https://app.zerossl.com/developer has them):
+      acmectl issue www.example.com --ca zerossl --eab-kid KID --eab-hmac-key-file FILE
 
 "#]]
     );

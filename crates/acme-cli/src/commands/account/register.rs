@@ -9,16 +9,17 @@ use crate::ca;
 use crate::context::{Context, ReachedCa};
 use crate::error::Error;
 use crate::exit::Status;
-use crate::settings::{self, Registration};
+use crate::settings::Registration;
 
 pub(super) fn run(context: &Context, args: RegisterArgs) -> Result<Status, Error> {
     let ca = ca_of(&args.place)?;
-    let registration = Registration {
-        agree: args.agree_tos,
-        contact: args.email.as_deref().map(settings::contact).transpose()?,
-    };
+    let registration = Registration::resolve(args.agree_tos, args.email.as_deref(), args.binding)?;
     let label = args.place.account.unwrap_or_default();
+    if !context.has_store() {
+        account::check_binding(None, &ca, &label, &registration)?;
+    }
     let store = context.store()?;
+    account::check_binding(Some(&store), &ca, &label, &registration)?;
     let title = ca::title(&ca);
     context.output.progress(format_args!("asking {title}"));
     let ca = context.reach(&ca)?;

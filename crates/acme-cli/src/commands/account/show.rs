@@ -39,6 +39,7 @@ pub(super) fn print(context: &Context, stored: &StoredAccount) -> Result<(), Err
             "thumbprint": thumbprint.as_str(),
             "caa": record,
             "terms_agreed_at": stored.terms_agreed_at.map(moment::for_programs),
+            "external_account": stored.external_account,
             "created": moment::for_programs(stored.created),
         }),
     );
@@ -53,6 +54,9 @@ pub(super) fn print(context: &Context, stored: &StoredAccount) -> Result<(), Err
         sheet.add("contact", "none");
     }
     sheet.add_all("contact", stored.contacts.iter().map(|contact| reachable(contact)));
+    if let Some(kid) = &stored.external_account {
+        sheet.add("bound to", format!("the external account {kid}"));
+    }
     sheet.add("key", key.algorithm().as_str());
     sheet.add("thumbprint", thumbprint.as_str());
     sheet.go_on("answers http-01 without state: TOKEN.THUMBPRINT");

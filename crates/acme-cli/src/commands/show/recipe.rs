@@ -50,6 +50,7 @@ pub(super) fn line(global: &Global, record: &CertificateRecord, account: Option<
 fn optional(settings: &Settings) -> impl Iterator<Item = (&'static str, &String)> {
     let options = [
         ("--key-type", &settings.key_type),
+        ("--not-after", &settings.not_after),
         ("--deploy-hook", &settings.deploy_hook),
         ("--reload", &settings.reload),
     ];
