@@ -2,11 +2,11 @@
 //! certificate signing requests, and a look into certificates.
 //!
 //! All of it on one crypto library, which no other client crate names. What this crate is not: it
-//! verifies no chain, keeps no file and encrypts no key.
+//! verifies no chain and encrypts no key, and keeps no file but the [`KeyFile`] of an account.
 //!
 //! | for | see |
 //! |---|---|
-//! | an account | [`AccountKey`], an [`acme_proto::Signer`] |
+//! | an account | [`AccountKey`], an [`acme_proto::Signer`]; in a file: [`KeyFile`] |
 //! | external account binding | [`HmacKey`], an [`acme_proto::Mac`] |
 //! | a certificate's key | [`CertificateKey`] |
 //! | asking for a certificate | [`CertificateSigningRequest`] |
@@ -36,6 +36,7 @@ mod digest;
 mod error;
 mod hmac_key;
 mod issue_request;
+mod key_file;
 mod key_pair;
 mod pem;
 mod private_key;
@@ -52,6 +53,7 @@ pub use digest::sha256;
 pub use error::{CryptoOperation, Error, Item, PemFault};
 pub use hmac_key::{HmacAlgorithm, HmacKey};
 pub use issue_request::IssueRequest;
+pub use key_file::{KeyFile, KeyFileChange};
 pub use pem::{certificates_from_pem, certificates_to_pem};
 pub use private_key::PrivateKey;
 pub use request::CertificateSigningRequest;
