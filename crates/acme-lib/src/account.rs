@@ -15,10 +15,11 @@ use crate::order::NewOrder;
 use crate::persist::{MemoryPersist, Persist, PersistKey, PersistKind};
 
 mod builder;
-mod key_file;
+mod key_place;
 
 pub use acme_proto::RevocationReason;
 pub use builder::AccountBuilder;
+pub(crate) use key_place::{ChangingKey, KeptKey, open};
 
 /// An account at a CA. Clones share its connections and nonces.
 pub struct Account<P: Persist = MemoryPersist> {
@@ -29,8 +30,9 @@ pub struct Account<P: Persist = MemoryPersist> {
 pub(crate) struct AccountParts<P> {
     pub(crate) api_account: ApiAccount,
     pub(crate) driver: Driver,
-    pub(crate) key: Arc<AccountKey>,
-    pub(crate) persist: P,
+    pub(crate) key: ChangingKey<P>,
+    /// Where certificates are kept, if anybody asked for it.
+    pub(crate) persist: Option<P>,
     pub(crate) realm: String,
 }
 
@@ -74,7 +76,8 @@ impl<P: Persist> Account<P> {
         Ok(NewOrder::new(&self.parts, order, primary_name, intent.identifiers))
     }
 
-    /// Finds a certificate that was downloaded and kept, by its primary name. Asks no CA.
+    /// Finds a certificate that was downloaded and kept, by its primary name. Asks no CA. An account
+    /// without a [`Persist`] keeps none.
     ///
     /// # Errors
     /// When what is kept can't be read.
@@ -127,7 +130,7 @@ impl<P: Persist> Account<P> {
     /// The account's private key, PKCS#8 PEM.
     #[must_use]
     pub fn acme_private_key_pem(&self) -> String {
-        self.parts.key.to_pem().expose().to_string()
+        self.parts.key.current().to_pem().expose().to_string()
     }
 
     /// The account's URL: what the CA knows it by, and what a CAA record's `accounturi` names.
@@ -153,6 +156,28 @@ impl<P: Persist> Account<P> {
         Ok(self.parts.driver.call(acme_proto::Account::update_contact(contact)?)?)
     }
 
+    /// Gives the account another key, such as
+    /// [`AccountKey::generate`](acme_keys::AccountKey::generate) makes; requests of other threads go
+    /// on meanwhile.
+    ///
+    /// Where the account's key is in a file or in a [`Persist`], the new key stands beside it before
+    /// the CA hears of it, and takes its place afterwards: killed at any instant, the account can be
+    /// opened again. Where the caller keeps the key, the new one has to be durable before this call,
+    /// and the old one has to stay until it has ended with success; see
+    /// [`AccountBuilder::pending_key`]. A store that several processes use is for one change at a time.
+    ///
+    /// # Errors
+    /// [`KeyInUse`](acme_proto::Error::KeyInUse) when another account has the key,
+    /// [`KeyUnsettled`](acme_proto::Error::KeyUnsettled) when it is not known whether the key was
+    /// changed: open the account again. [`Error::KeyFile`](crate::Error::KeyFile) when the new key
+    /// can't be kept, or when another change was begun and is not settled. When the CA refuses, and
+    /// then the old key stays.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5>
+    pub fn change_key(&self, new_key: AccountKey) -> Result<()> {
+        self.parts.key.change(&self.parts.driver, new_key)
+    }
+
     /// Ends the account, for good: it can't be used any more, and no CA brings it back. Its
     /// certificates stay valid.
     ///
@@ -172,23 +197,27 @@ impl<P: Persist> Account<P> {
 
     fn kept(&self, kind: PersistKind, primary_name: &str) -> Result<Option<String>> {
         let entry = PersistKey::new(&self.parts.realm, kind, primary_name);
-        let value = self.parts.persist.get(&entry)?;
+        let value = match &self.parts.persist {
+            Some(persist) => persist.get(&entry)?,
+            None => None,
+        };
         Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
 
 impl<P: Persist> AccountParts<P> {
-    /// Keeps a certificate with its key, the key first. Where the chain can't be kept the old key
+    /// Keeps a certificate with its key where there is a place to keep it, the key first. Where the chain can't be kept the old key
     /// is put back: it is the one that the old chain is for.
     pub(crate) fn keep(&self, primary_name: &str, certificate: &Certificate) -> Result<()> {
         let key = PersistKey::new(&self.realm, PersistKind::PrivateKey, primary_name);
-        let old_key = self.persist.get(&key).ok().flatten();
-        self.persist.put(&key, certificate.private_key().as_bytes())?;
+        let Some(persist) = &self.persist else { return Ok(()) };
+        let old_key = persist.get(&key).ok().flatten();
+        persist.put(&key, certificate.private_key().as_bytes())?;
         let chain = PersistKey::new(&self.realm, PersistKind::Certificate, primary_name);
-        let kept = self.persist.put(&chain, certificate.certificate().as_bytes());
+        let kept = persist.put(&chain, certificate.certificate().as_bytes());
         if let (Err(_), Some(old_key)) = (&kept, old_key) {
             // The first error is the one to tell.
-            drop(self.persist.put(&key, &old_key));
+            drop(persist.put(&key, &old_key));
         }
         kept
     }

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acme_keys::{AccountKey, CertificateInfo, CertificateKey};
-use acme_proto::{Algorithm, OpenAccount, Registration, RevocationReason, Revoke};
+use acme_keys::{CertificateInfo, CertificateKey};
+use acme_proto::{Registration, RevocationReason, Revoke};
 
-use crate::account::{Account, AccountParts};
+use crate::account::{self, Account, AccountParts, ChangingKey, KeptKey};
 use crate::api::{ApiAccount, ApiDirectory};
 use crate::connect::{Connect, DirectoryUrl, seed};
 use crate::driver::Driver;
 use crate::error::Result;
-use crate::persist::{ACCOUNT_KEY, Persist, PersistKey, PersistKind};
+use crate::persist::Persist;
 
 /// A CA's directory, and a place to keep accounts and certificates.
 ///
@@ -76,18 +76,18 @@ impl<P: Persist> Directory<P> {
     /// # Errors
     /// As [`account`](Self::account).
     pub fn account_with_realm(&self, realm: &str, contact: Option<Vec<String>>) -> Result<Account<P>> {
-        let key = self.account_key(realm)?;
+        let kept = KeptKey { persist: self.persist.clone(), realm: realm.to_string() };
+        let (key, place, pending) = kept.read_or_make()?;
         let registration = Registration::new().agree_to_terms().contact(contact.clone().unwrap_or_default());
         let session =
             self.driver.with_session(|session| seed().map(|seed| session.for_another_account(seed)))?;
         let driver = Driver::new(self.driver.client.clone(), session);
-        let signer = Arc::new(key);
-        let account = driver.call(OpenAccount::new(signer.clone(), registration))?;
+        let (account, key) = account::open(&driver, key, pending, registration)?;
         Ok(Account::new(AccountParts {
             api_account: ApiAccount::from(&account),
             driver,
-            key: signer,
-            persist: self.persist.clone(),
+            key: ChangingKey::new(key, place),
+            persist: Some(self.persist.clone()),
             realm: realm.to_string(),
         }))
     }
@@ -120,16 +120,6 @@ impl<P: Persist> Directory<P> {
     #[must_use]
     pub fn api_directory(&self) -> &ApiDirectory {
         &self.api_directory
-    }
-
-    fn account_key(&self, realm: &str) -> Result<AccountKey> {
-        let entry = PersistKey::new(realm, PersistKind::AccountPrivateKey, ACCOUNT_KEY);
-        if let Some(pem) = self.persist.get(&entry)? {
-            return Ok(AccountKey::from_pem(pem)?);
-        }
-        let key = AccountKey::generate(Algorithm::Es256)?;
-        self.persist.put(&entry, key.to_pem().expose().as_bytes())?;
-        Ok(key)
     }
 }
 

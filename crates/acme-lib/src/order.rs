@@ -152,7 +152,7 @@ impl<P: Persist> CsrOrder<P> {
     ///
     /// [`Error::retry_after`]: crate::Error::retry_after
     pub fn finalize_pkey(self, private_key: PrivateKey, delay_millis: u64) -> Result<CertOrder<P>> {
-        if self.parts.account.key.public_key_der() == private_key.as_ref().public_key_der() {
+        if self.parts.account.key.current().public_key_der() == private_key.as_ref().public_key_der() {
             return Err(acme_proto::Error::from(Misuse::AccountKeyInCsr).into());
         }
         let csr = CertificateSigningRequest::new(&self.parts.identifiers, private_key.as_ref())?;

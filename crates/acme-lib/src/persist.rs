@@ -15,7 +15,6 @@ use crate::error::Result;
 mod file;
 
 pub use file::FilePersist;
-pub(crate) use file::{sync_directory, write_beside};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,7 +64,8 @@ impl fmt::Display for PersistKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = self.key.replace('.', "_").replace('*', "STAR");
         // The key for a host of this name is not to take the place of the account's.
-        let is_account_key = self.kind == PersistKind::PrivateKey && key == ACCOUNT_KEY;
+        let is_account_key =
+            self.kind == PersistKind::PrivateKey && (key == ACCOUNT_KEY || key == NEW_ACCOUNT_KEY);
         let key = if is_account_key { self.key } else { &key };
         write!(f, "{}_{}_{key}", self.realm, self.kind.name())
     }
@@ -121,3 +121,6 @@ impl fmt::Debug for MemoryPersist {
 
 /// The name of the entry of an account's key.
 pub(crate) const ACCOUNT_KEY: &str = "acme_account";
+
+/// The name of the entry of the key that is to become the account's.
+pub(crate) const NEW_ACCOUNT_KEY: &str = "acme_account_new";

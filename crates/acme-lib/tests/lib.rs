@@ -21,6 +21,8 @@ mod issue;
 mod options;
 #[path = "lib/persist.rs"]
 mod persist;
+#[path = "lib/roll_over.rs"]
+mod roll_over;
 #[path = "lib/steps.rs"]
 mod steps;
 

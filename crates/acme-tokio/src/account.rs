@@ -11,13 +11,14 @@ use acme_proto::{
 
 use crate::connect::DirectoryUrl;
 use crate::driver::Driver;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::issue::Issuance;
 
 mod builder;
-mod key_file;
+mod key_place;
 
 pub use builder::AccountBuilder;
+use key_place::ChangingKey;
 
 /// An account at a CA. Clones share its connections and nonces, and may be used at the same time.
 #[derive(Clone)]
@@ -27,7 +28,7 @@ pub struct Account {
 
 struct Parts {
     driver: Driver,
-    key: Arc<AccountKey>,
+    key: ChangingKey,
 }
 
 impl Account {
@@ -36,7 +37,7 @@ impl Account {
         AccountBuilder::new(url)
     }
 
-    fn new(driver: Driver, key: Arc<AccountKey>) -> Self {
+    fn new(driver: Driver, key: ChangingKey) -> Self {
         Self { parts: Arc::new(Parts { driver, key }) }
     }
 
@@ -127,6 +128,31 @@ impl Account {
         self.call(acme_proto::Account::update_contact(contact)?).await
     }
 
+    /// Gives the account another key, such as
+    /// [`AccountKey::generate`](acme_keys::AccountKey::generate) makes; other requests of the account
+    /// go on meanwhile.
+    ///
+    /// Where the account's key is in a file, the new key stands beside it before the CA hears of it,
+    /// and takes its place afterwards: killed at any instant, the account can be opened again. Where
+    /// the caller keeps the key, the new one has to be durable before this call, and the old one has
+    /// to stay until it has ended with success; see [`AccountBuilder::pending_key`].
+    ///
+    /// A change that was begun goes on as a task of its own where the future is dropped.
+    ///
+    /// # Errors
+    /// [`KeyInUse`](acme_proto::Error::KeyInUse) when another account has the key,
+    /// [`KeyUnsettled`](acme_proto::Error::KeyUnsettled) when it is not known whether the key was
+    /// changed: open the account again. [`Error::KeyFile`](crate::Error::KeyFile) when the new key
+    /// can't be kept, or when another change was begun and is not settled. When the CA refuses, and
+    /// then the old key stays.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5>
+    pub async fn change_key(&self, new_key: AccountKey) -> Result<()> {
+        let parts = Arc::clone(&self.parts);
+        let change = tokio::spawn(async move { parts.key.change(&parts.driver, new_key).await });
+        change.await.map_err(Error::Runtime)?
+    }
+
     /// Ends the account, for good: it can't be used any more, and no CA brings it back. Its
     /// certificates stay valid.
     ///
@@ -153,7 +179,7 @@ impl Account {
     /// The account's private key, PKCS#8 PEM.
     #[must_use]
     pub fn acme_private_key_pem(&self) -> String {
-        self.parts.key.to_pem().expose().to_string()
+        self.parts.key.current().to_pem().expose().to_string()
     }
 
     /// The account's URL: what the CA knows it by, and what a CAA record's `accounturi` names.

@@ -45,14 +45,13 @@ const RULES: [Rule; 2] = [
         names: &["rustix::fs", "std::fs", "tokio::fs"],
         allowed: &[
             "crates/acme-cli/src/",
-            "crates/acme-lib/src/account/key_file",
+            "crates/acme-keys/src/key_file",
             "crates/acme-lib/src/persist",
             "crates/acme-solver/src/",
             "crates/acme-store/src/",
-            "crates/acme-tokio/src/account/key_file",
         ],
         what: "touches files",
-        remedy: "take the content as an argument; only store, solver, cli, acme-lib's persist and the libraries' key_file touch files",
+        remedy: "take the content as an argument; only store, solver, cli, acme-lib's persist and acme-keys' key_file touch files",
     },
     Rule {
         names: &["std::env"],

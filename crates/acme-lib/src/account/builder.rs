@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use acme_keys::AccountKey;
-use acme_proto::{Algorithm, ExternalAccount, Mac, OpenAccount, Registration};
+use acme_keys::{AccountKey, KeyFile};
+use acme_proto::{Algorithm, ExternalAccount, Mac, Registration};
 
-use super::{Account, AccountParts, key_file};
+use super::key_place::{self, ChangingKey, KeyPlace, Pending};
+use super::{Account, AccountParts};
 use crate::api::ApiAccount;
 use crate::connect::{Connect, DirectoryUrl};
 use crate::error::Result;
-use crate::persist::MemoryPersist;
 
 /// Settings for an [`Account`]; see the example on the [crate's page](crate).
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct AccountBuilder {
     connect: Connect,
     registration: Registration,
     key: Key,
+    pending_key: Option<AccountKey>,
     known_url: Option<String>,
 }
 
@@ -35,6 +36,7 @@ impl AccountBuilder {
             connect: Connect::new(url),
             registration: Registration::new(),
             key: Key::Fresh,
+            pending_key: None,
             known_url: None,
         }
     }
@@ -72,7 +74,8 @@ impl AccountBuilder {
     }
 
     /// Uses the key in a PEM file. A file that is absent is made, readable by its owner only,
-    /// before the CA hears of the key; a file that can't be read is an error.
+    /// before the CA hears of the key; a file that can't be read is an error. A change of keys that
+    /// an earlier process began is settled first.
     pub fn key_file(mut self, path: impl AsRef<Path>) -> Self {
         self.key = Key::File(path.as_ref().to_path_buf());
         self
@@ -81,6 +84,14 @@ impl AccountBuilder {
     /// Uses a key that is kept elsewhere.
     pub fn key(mut self, key: AccountKey) -> Self {
         self.key = Key::Given(key);
+        self
+    }
+
+    /// Uses this key instead of the one of [`key`](Self::key) if the CA takes it: the one of a
+    /// [`change_key`](Account::change_key) that did not come to its end.
+    /// [`acme_private_key_pem`](Account::acme_private_key_pem) says which one it was.
+    pub fn pending_key(mut self, key: AccountKey) -> Self {
+        self.pending_key = Some(key);
         self
     }
 
@@ -115,25 +126,30 @@ impl AccountBuilder {
     /// [`Misuse`](acme_proto::Misuse) before the CA is asked for a new account:
     /// `TermsNotAgreed`, `ExternalAccountRequired`, and `Contact`.
     pub fn open(self) -> Result<Account> {
-        let key = match self.key {
-            Key::Fresh => AccountKey::generate(Algorithm::Es256)?,
-            Key::File(path) => key_file::read_or_make(&path)?,
-            Key::Given(key) => key,
+        let (key, place, pending) = match self.key {
+            Key::Fresh => (AccountKey::generate(Algorithm::Es256)?, KeyPlace::Elsewhere, None),
+            Key::File(path) => key_place::of_file(KeyFile::new(path))?,
+            Key::Given(key) => (key, KeyPlace::Elsewhere, self.pending_key.map(Pending::elsewhere)),
         };
-        let key = Arc::new(key);
         let driver = self.connect.driver()?;
-        let api_account = match self.known_url {
-            Some(url) => {
+        let (api_account, key) = match (self.known_url, pending) {
+            (Some(url), None) => {
+                let key = Arc::new(key);
                 driver.with_session(|session| session.sign_in(&url, key.clone()))?;
-                ApiAccount::default()
+                (ApiAccount::default(), key)
             }
-            None => ApiAccount::from(&driver.call(OpenAccount::new(key.clone(), self.registration))?),
+            (known_url, pending) => {
+                let is_known = known_url.is_some();
+                let registration = if is_known { Registration::only_existing() } else { self.registration };
+                let (account, key) = key_place::open(&driver, key, pending, registration)?;
+                (ApiAccount::from(&account), key)
+            }
         };
         Ok(Account::new(AccountParts {
             api_account,
             driver,
-            key,
-            persist: MemoryPersist::new(),
+            key: ChangingKey::new(key, place),
+            persist: None,
             realm: String::new(),
         }))
     }

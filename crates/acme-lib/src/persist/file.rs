@@ -53,7 +53,7 @@ impl Persist for FilePersist {
 }
 
 /// Puts a whole file in place, or leaves what was there.
-pub(crate) fn write_atomically(path: &Path, value: &[u8], mode: u32) -> io::Result<()> {
+fn write_atomically(path: &Path, value: &[u8], mode: u32) -> io::Result<()> {
     let beside = write_beside(path, value, mode)?;
     fs::rename(&beside, path).inspect_err(|_| drop(fs::remove_file(&beside)))?;
     sync_directory(path)
@@ -61,7 +61,7 @@ pub(crate) fn write_atomically(path: &Path, value: &[u8], mode: u32) -> io::Resu
 
 /// Writes a file in the directory where it shall be, durably. Its name has nothing of the final
 /// one, which may be as long as a name can be.
-pub(crate) fn write_beside(path: &Path, value: &[u8], mode: u32) -> io::Result<PathBuf> {
+fn write_beside(path: &Path, value: &[u8], mode: u32) -> io::Result<PathBuf> {
     let (beside, mut file) = new_file_beside(path, mode)?;
     match file.write_all(value).and_then(|()| file.sync_all()) {
         Ok(()) => Ok(beside),
@@ -73,7 +73,7 @@ pub(crate) fn write_beside(path: &Path, value: &[u8], mode: u32) -> io::Result<P
 }
 
 /// Makes a rename in a file's directory durable.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+fn sync_directory(path: &Path) -> io::Result<()> {
     let directory =
         path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     File::open(directory)?.sync_all()

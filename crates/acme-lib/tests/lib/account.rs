@@ -187,6 +187,19 @@ fn a_deactivated_account_is_refused() {
     }
 }
 
+/// Nobody asked for a certificate to be kept.
+#[test]
+fn an_account_without_a_store_keeps_nothing() {
+    let ca = world::gentle().start().unwrap();
+    let account = world::builder(&ca).open().unwrap();
+    let request = acme_lib::IssueRequest::new(["a.example"]);
+    account.issue(&request, &mut crate::issue::Desk::default()).unwrap();
+    world::certificate(&account, "b.example", &[]);
+    for name in ["a.example", "b.example"] {
+        assert!(account.certificate(name).unwrap().is_none());
+    }
+}
+
 #[test]
 fn a_ca_that_is_not_trusted_is_an_error_of_the_transport() {
     let ca = world::gentle().start().unwrap();

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use acme_http::AsyncClient;
-use acme_keys::AccountKey;
-use acme_proto::{Algorithm, ExternalAccount, Mac, OpenAccount, Registration};
+use acme_keys::{AccountKey, KeyFile};
+use acme_proto::{Algorithm, ExternalAccount, Mac, Registration};
 
-use super::{Account, key_file};
+use super::Account;
+use super::key_place::{self, ChangingKey, Pending};
 use crate::connect::{Connect, DirectoryUrl};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Settings for an [`Account`]; see the example on the [crate's page](crate).
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct AccountBuilder {
     connect: Connect,
     registration: Registration,
     key: Key,
+    pending_key: Option<AccountKey>,
     known_url: Option<String>,
 }
 
@@ -34,6 +36,7 @@ impl AccountBuilder {
             connect: Connect::new(url),
             registration: Registration::new(),
             key: Key::Fresh,
+            pending_key: None,
             known_url: None,
         }
     }
@@ -71,7 +74,8 @@ impl AccountBuilder {
     }
 
     /// Uses the key in a PEM file. A file that is absent is made, readable by its owner only,
-    /// before the CA hears of the key; a file that can't be read is an error.
+    /// before the CA hears of the key; a file that can't be read is an error. A change of keys that
+    /// an earlier process began is settled first.
     pub fn key_file(mut self, path: impl AsRef<Path>) -> Self {
         self.key = Key::File(path.as_ref().to_path_buf());
         self
@@ -80,6 +84,14 @@ impl AccountBuilder {
     /// Uses a key that is kept elsewhere.
     pub fn key(mut self, key: AccountKey) -> Self {
         self.key = Key::Given(key);
+        self
+    }
+
+    /// Uses this key instead of the one of [`key`](Self::key) if the CA takes it: the one of a
+    /// [`change_key`](Account::change_key) that did not come to its end.
+    /// [`acme_private_key_pem`](Account::acme_private_key_pem) says which one it was.
+    pub fn pending_key(mut self, key: AccountKey) -> Self {
+        self.pending_key = Some(key);
         self
     }
 
@@ -121,19 +133,28 @@ impl AccountBuilder {
     /// [`Misuse`](acme_proto::Misuse) before the CA is asked for a new account:
     /// `TermsNotAgreed`, `ExternalAccountRequired`, and `Contact`.
     pub async fn open(self) -> Result<Account> {
-        let key = match self.key {
-            Key::Fresh => AccountKey::generate(Algorithm::Es256)?,
-            Key::File(path) => tokio::task::spawn_blocking(move || key_file::read_or_make(&path))
-                .await
-                .map_err(Error::Runtime)??,
-            Key::Given(key) => key,
+        let (key, file, pending) = match self.key {
+            Key::Fresh => (AccountKey::generate(Algorithm::Es256)?, None, None),
+            Key::File(path) => {
+                let file = KeyFile::new(path);
+                let (key, pending) = key_place::of_file(file.clone()).await?;
+                (key, Some(file), pending)
+            }
+            Key::Given(key) => (key, None, self.pending_key.map(Pending::elsewhere)),
         };
-        let key = Arc::new(key);
         let driver = self.connect.driver()?;
-        match self.known_url {
-            Some(url) => driver.with_session(|session| session.sign_in(&url, key.clone()))?,
-            None => drop(driver.call(OpenAccount::new(key.clone(), self.registration)).await?),
-        }
-        Ok(Account::new(driver, key))
+        let key = match (self.known_url, pending) {
+            (Some(url), None) => {
+                let key = Arc::new(key);
+                driver.with_session(|session| session.sign_in(&url, key.clone()))?;
+                key
+            }
+            (known_url, pending) => {
+                let is_known = known_url.is_some();
+                let registration = if is_known { Registration::only_existing() } else { self.registration };
+                key_place::open(&driver, key, pending, registration).await?
+            }
+        };
+        Ok(Account::new(driver, ChangingKey::new(key, file)))
     }
 }

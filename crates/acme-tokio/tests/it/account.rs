@@ -31,6 +31,7 @@ fn its_futures_can_be_spawned() {
         is_send(account.revoke_pem("", RevocationReason::Superseded)).await?;
         is_send(account.update_contact(&[])).await?;
         is_send(account.read()).await?;
+        is_send(account.change_key(AccountKey::from_pem("")?)).await?;
         is_send(account.deactivate()).await?;
         Ok::<(), Error>(())
     }));

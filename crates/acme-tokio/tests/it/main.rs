@@ -6,6 +6,7 @@ mod dropped;
 mod http2;
 mod issue;
 mod options;
+mod roll_over;
 mod server;
 mod twin;
 mod world;
