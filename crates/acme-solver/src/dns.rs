@@ -34,6 +34,7 @@ mod flow;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 mod plan;
 mod provider;
+mod records;
 mod request;
 mod rrset;
 mod secret;
@@ -53,7 +54,7 @@ pub use error::{DnsError, DnsErrorKind};
 pub use flow::DnsFlow;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub use plan::Delegation;
-pub use provider::{DnsProvider, Profile, change_zones, find_zones};
+pub use provider::{DnsProvider, Fault, Profile, change_zones, find_zones};
 pub use secret::Secret;
 pub use service::{Exercise, Service, service, services};
 #[cfg(feature = "blocking")]

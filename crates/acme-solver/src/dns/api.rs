@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::desk::Desk;
 use super::error::{DnsError, DnsErrorKind};
-use super::provider::Profile;
+use super::provider::{Fault, Profile};
 
 /// What a task of a provider is: it ends, and may fail.
 pub type Task<'a, T> = Pin<Box<dyn Future<Output = Result<T, DnsError>> + Send + 'a>>;
@@ -102,15 +102,13 @@ impl Api {
     pub fn refusal(&self, reply: &Reply) -> DnsError {
         let detail = (self.profile.detail)(reply).unwrap_or_default();
         let (status, detail) = (reply.status.as_u16(), self.profile.printable(&detail));
-        match reply.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.credentials(status, detail),
-            _ => self.error(DnsErrorKind::Refused { status, detail }),
-        }
-    }
-
-    /// The error for credentials that a service does not take.
-    pub(super) fn credentials(&self, status: u16, detail: String) -> DnsError {
-        self.error(DnsErrorKind::Credentials { status, detail, needs: self.profile.needs })
+        let is_forbidden = matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let needs = self.profile.needs;
+        self.error(match (self.profile.fault)(reply) {
+            Some(Fault::Credentials) => DnsErrorKind::Credentials { status, detail, needs },
+            None if is_forbidden => DnsErrorKind::Credentials { status, detail, needs },
+            Some(Fault::Busy) | None => DnsErrorKind::Refused { status, detail },
+        })
     }
 
     /// The error for a reply that makes no sense.
@@ -131,7 +129,7 @@ impl Api {
     }
 
     fn is_busy(&self, reply: &Reply) -> bool {
-        reply.is_rate_limit() || (self.profile.is_busy)(reply)
+        reply.is_rate_limit() || (self.profile.fault)(reply) == Some(Fault::Busy)
     }
 
     async fn exchange(&self, mut request: Request<Vec<u8>>) -> Result<Reply, TransportError> {

@@ -39,6 +39,10 @@ impl Variable {
         Self { need: Need::Optional, ..Self::required(name, meaning) }
     }
 
+    pub(super) const fn or(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
     /// Its name and its aliases.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())

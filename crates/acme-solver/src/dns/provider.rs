@@ -35,9 +35,19 @@ pub struct Profile {
     pub needs: &'static str,
     /// Finds the service's own words in a reply that is no success.
     pub detail: fn(&Reply) -> Option<String>,
-    /// Tells whether a reply asks for another try later, where the status does not say so.
-    pub is_busy: fn(&Reply) -> bool,
+    /// Finds out what a reply means, where its status does not say it.
+    pub fault: fn(&Reply) -> Option<Fault>,
     secrets: Arc<[Secret]>,
+}
+
+/// What a reply means that is no success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The service has too much to do; the request may be repeated later.
+    Busy,
+    /// The service does not take the credentials, or not for this.
+    Credentials,
 }
 
 impl Profile {
@@ -53,13 +63,13 @@ impl Profile {
         secrets: &[&Secret],
     ) -> Self {
         let secrets = secrets.iter().copied().cloned().collect();
-        Self { service, needs, detail, is_busy: |_| false, secrets }
+        Self { service, needs, detail, fault: |_| None, secrets }
     }
 
-    /// Adds how to tell a service that has too much to do, beyond 429 and 503.
+    /// Adds how to read replies whose status does not say what they mean.
     #[must_use]
-    pub fn with_busy(self, is_busy: fn(&Reply) -> bool) -> Self {
-        Self { is_busy, ..self }
+    pub fn with_fault(self, fault: fn(&Reply) -> Option<Fault>) -> Self {
+        Self { fault, ..self }
     }
 
     /// A service's words without secrets and control characters, and not endless.

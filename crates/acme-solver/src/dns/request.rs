@@ -11,6 +11,10 @@ pub(super) fn get(url: &str, headers: Headers<'_>) -> Request<Vec<u8>> {
     bare(Method::GET, url, headers)
 }
 
+pub(super) fn delete(url: &str, headers: Headers<'_>) -> Request<Vec<u8>> {
+    bare(Method::DELETE, url, headers)
+}
+
 /// A request with a body of JSON.
 pub(super) fn json(method: &str, url: &str, headers: Headers<'_>, body: &Value) -> Request<Vec<u8>> {
     let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();

@@ -1,14 +1,14 @@
 //! Services that hold the values of a name as one set, which is read, changed and written.
 
-use super::api::{Api, Task, all};
+use super::api::{Api, Task};
 use super::change::{Action, Change, Record};
 use super::error::{DnsError, DnsErrorKind};
 use super::zone::Zone;
 
 /// A service that reads and writes whole TXT RRsets.
 pub(super) trait Rrsets: Sync {
-    /// Reads what is at a name.
-    fn read<'a>(&'a self, api: &'a Api, zone: &'a Zone, name: &'a str) -> Task<'a, Rrset>;
+    /// Reads what is at some names, in their order.
+    fn read<'a>(&'a self, api: &'a Api, zone: &'a Zone, names: &'a [&'a str]) -> Task<'a, Vec<Rrset>>;
     /// Writes RRsets, in one request where the service can.
     fn write<'a>(&'a self, api: &'a Api, zone: &'a Zone, edits: &'a [Edit]) -> Task<'a, Written>;
 }
@@ -33,6 +33,8 @@ pub(super) struct Edit {
 /// How sure a service is of what it wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
+    /// Something was not as it was read; nothing is known of what was written.
+    Conflict,
     /// Everything was as it was read.
     Surely,
     /// The service does not compare: somebody may have written in between.
@@ -46,10 +48,10 @@ pub(super) async fn rewrite(
     zone: &Zone,
     change: &Change,
 ) -> Result<(), DnsError> {
+    let names: Vec<&str> = change.records.iter().map(|record| record.name.as_str()).collect();
     let mut changed = String::new();
     for _ in 0..MAX_REWRITES {
-        let reads = all(change.records.iter().map(|record| rrsets.read(api, zone, &record.name))).await;
-        let edits = edits(change, reads)?;
+        let edits = edits(change, rrsets.read(api, zone, &names).await?);
         let Some(first) = edits.first() else { return Ok(()) };
         if rrsets.write(api, zone, &edits).await? == Written::Surely {
             return Ok(());
@@ -60,12 +62,9 @@ pub(super) async fn rewrite(
 }
 
 /// What has to be written, given what was read.
-fn edits(change: &Change, reads: Vec<Result<Rrset, DnsError>>) -> Result<Vec<Edit>, DnsError> {
-    let mut edits = Vec::new();
-    for (record, before) in change.records.iter().zip(reads) {
-        edits.extend(edit(record, change.action, before?));
-    }
-    Ok(edits)
+fn edits(change: &Change, reads: Vec<Rrset>) -> Vec<Edit> {
+    let pairs = change.records.iter().zip(reads);
+    pairs.filter_map(|(record, before)| edit(record, change.action, before)).collect()
 }
 
 fn edit(record: &Record, action: Action, before: Rrset) -> Option<Edit> {

@@ -1,5 +1,8 @@
 //! The services that there are providers for.
 
+mod cloudflare;
+mod desec;
+mod digitalocean;
 mod powerdns;
 
 use std::fmt;
@@ -7,6 +10,9 @@ use std::sync::Arc;
 
 use super::credentials::{CredentialError, Lookup, Variable};
 use super::provider::DnsProvider;
+use cloudflare::Cloudflare;
+use desec::Desec;
+use digitalocean::DigitalOcean;
 use powerdns::PowerDns;
 
 /// A DNS service, and what its credentials are called.
@@ -69,11 +75,37 @@ pub fn service(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name || service.aliases.contains(&name))
 }
 
-const SERVICES: &[Service] = &[Service {
-    name: "pdns",
-    aliases: &["powerdns"],
-    title: "PowerDNS",
-    variables: PowerDns::VARIABLES,
-    exercise: Exercise::Description,
-    make: PowerDns::provider,
-}];
+const SERVICES: &[Service] = &[
+    Service {
+        name: "cloudflare",
+        aliases: &[],
+        title: "Cloudflare",
+        variables: Cloudflare::VARIABLES,
+        exercise: Exercise::Description,
+        make: Cloudflare::provider,
+    },
+    Service {
+        name: "desec",
+        aliases: &[],
+        title: "deSEC",
+        variables: Desec::VARIABLES,
+        exercise: Exercise::Description,
+        make: Desec::provider,
+    },
+    Service {
+        name: "digitalocean",
+        aliases: &[],
+        title: "DigitalOcean",
+        variables: DigitalOcean::VARIABLES,
+        exercise: Exercise::Description,
+        make: DigitalOcean::provider,
+    },
+    Service {
+        name: "pdns",
+        aliases: &["powerdns"],
+        title: "PowerDNS",
+        variables: PowerDns::VARIABLES,
+        exercise: Exercise::Description,
+        make: PowerDns::provider,
+    },
+];

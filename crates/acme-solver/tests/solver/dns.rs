@@ -2,6 +2,9 @@
 
 #[macro_use]
 mod contract;
+mod cloudflare;
+mod desec;
+mod digitalocean;
 mod flow;
 mod powerdns;
 mod powerdns_fake;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::dns::api::{Api, Reply, Task, all};
 use crate::dns::change::{Change, quoted, unquoted};
 use crate::dns::credentials::{CredentialError, Lookup, Variable};
+use crate::dns::error::DnsError;
 use crate::dns::provider::{DnsProvider, Profile};
 use crate::dns::request::{self, segment};
 use crate::dns::rrset::{Edit, Rrset, Rrsets, Written, rewrite};
@@ -89,16 +90,9 @@ impl DnsProvider for PowerDns {
 }
 
 impl Rrsets for PowerDns {
-    fn read<'a>(&'a self, api: &'a Api, zone: &'a Zone, name: &'a str) -> Task<'a, Rrset> {
+    fn read<'a>(&'a self, api: &'a Api, zone: &'a Zone, names: &'a [&'a str]) -> Task<'a, Vec<Rrset>> {
         Box::pin(async move {
-            // Servers before 4.7 send all of the zone.
-            let url = format!("{}?rrset_name={}.&rrset_type=TXT", self.zone_url(zone), segment(name));
-            let reply = api.call(self.get(&url)).await?.json();
-            let rrsets = reply["rrsets"].as_array().ok_or_else(|| api.unclear("rrsets"))?;
-            let is_it = |rrset: &&Value| {
-                rrset["type"] == "TXT" && rrset["name"].as_str().is_some_and(|other| normal(other) == name)
-            };
-            Ok(rrsets.iter().find(is_it).map(rrset).unwrap_or_default())
+            all(names.iter().map(|name| self.read_one(api, zone, name))).await.into_iter().collect()
         })
     }
 
@@ -114,6 +108,17 @@ impl Rrsets for PowerDns {
 }
 
 impl PowerDns {
+    async fn read_one(&self, api: &Api, zone: &Zone, name: &str) -> Result<Rrset, DnsError> {
+        // Older servers know no filter and send all of the zone.
+        let url = format!("{}?rrset_name={}.&rrset_type=TXT", self.zone_url(zone), segment(name));
+        let reply = api.call(self.get(&url)).await?.json();
+        let rrsets = reply["rrsets"].as_array().ok_or_else(|| api.unclear("rrsets"))?;
+        let is_it = |rrset: &&Value| {
+            rrset["type"] == "TXT" && rrset["name"].as_str().is_some_and(|other| normal(other) == name)
+        };
+        Ok(rrsets.iter().find(is_it).map(rrset).unwrap_or_default())
+    }
+
     fn rrset(&self, edit: &Edit) -> Value {
         let name = format!("{}.", edit.name);
         if edit.after.is_empty() {
