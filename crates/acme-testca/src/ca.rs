@@ -4,9 +4,11 @@ mod account;
 mod admission;
 mod authorization;
 mod certificate;
+mod delegations;
 mod directory;
 mod issuers;
 mod limits;
+mod onion;
 mod order;
 mod permission;
 mod persistence;
@@ -16,6 +18,7 @@ mod revocation;
 mod rollover;
 mod sabotage;
 mod standing;
+mod star;
 mod subdomains;
 
 use std::{
@@ -282,6 +285,8 @@ impl Ca {
             Route::NewAccount => self.new_account(request, now),
             Route::Account(id) => self.account(request, id, now),
             Route::Orders(id) => self.orders(request, id, now),
+            Route::Delegations(id) => self.delegations(request, id),
+            Route::Delegation(id) => self.delegation(request, id),
             Route::KeyChange => self.key_change(request),
             Route::NewOrder => self.new_order(request, now),
             Route::NewAuthorization => self.new_authorization(request, now),
@@ -290,6 +295,7 @@ impl Ca {
             Route::Challenge(id, index) => self.challenge(request, id, index, now),
             Route::Finalize(id) => self.finalize(request, id, now),
             Route::Certificate(id, chain) => self.certificate(request, id, chain),
+            Route::Star(id) => self.star_certificate(request, id, now),
             Route::RenewalInfo(id) => self.renewal_info(id, now),
             Route::Revoke => self.revoke_certificate(request, now),
             Route::Agreement(id) => self.agreement(id),
@@ -449,6 +455,7 @@ fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Ref
         Operation::NewAccount
         | Operation::Account
         | Operation::Orders
+        | Operation::Delegation
         | Operation::KeyChange
         | Operation::NewOrder
         | Operation::NewAuthorization
@@ -456,16 +463,21 @@ fn check_request(request: &Request<Vec<u8>>, route: Route<'_>) -> Result<(), Ref
         | Operation::Authorization
         | Operation::Challenge
         | Operation::Finalize
-        | Operation::Certificate
         | Operation::Revoke => &[Method::POST],
+        // Whether GET will do depends on the order.
+        Operation::Certificate => &[Method::POST, Method::GET, Method::HEAD],
         Operation::Unknown => return Ok(()),
     };
     if allowed.contains(request.method()) {
         return Ok(());
     }
+    Err(read_by_post(allowed))
+}
+
+fn read_by_post(allowed: &[Method]) -> Refusal {
     let detail = "RFC 8555 section 6.3: resources other than directory and newNonce are read by POST-as-GET";
     let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-    Err(Refusal::from(Problem::new("malformed", 405, detail)).with(header::ALLOW, names.join(", ")))
+    Refusal::from(Problem::new("malformed", 405, detail)).with(header::ALLOW, names.join(", "))
 }
 
 fn is_bad_nonce(response: &Response<Vec<u8>>) -> bool {

@@ -13,6 +13,7 @@ use crate::{
     limit::RateLimits,
     persist::DnsPersist,
     profile::Profile,
+    star::AutoRenewal,
 };
 
 /// How the CA behaves when no fault is scripted.
@@ -103,6 +104,18 @@ pub struct Config {
     pub pre_authorization: bool,
     /// Whether an authorization can be for all that is below a name (RFC 9444).
     pub subdomain_authorizations: bool,
+    /// What orders that renew themselves can ask for, if there are any (RFC 8739).
+    pub auto_renewal: Option<AutoRenewal>,
+    /// Whether accounts can be delegated the names of others, with [`Ca::delegate`](crate::Ca::delegate)
+    /// (RFC 9115).
+    pub delegation: bool,
+    /// Whether an order by delegation can have its certificate fetched by anybody who knows its URL
+    /// (RFC 9115 section 2.3.5).
+    pub certificate_get: bool,
+    /// Whether orders can be for onion services (RFC 9799). Their names are refused otherwise.
+    pub onion: bool,
+    /// Whether finalize needs the CAA records of onion services (RFC 9799 section 6.4.1).
+    pub onion_caa_required: bool,
     /// The names by which CAA records mean this CA. Without any, it does not look at CAA records
     /// (RFC 8659).
     pub caa_identities: Vec<String>,
@@ -165,6 +178,7 @@ impl Config {
         Rules {
             kinds: if self.ip_identifiers { Kinds::DnsAndIp } else { Kinds::Dns },
             wildcards: self.wildcards,
+            onion: self.onion,
             most: self.max_identifiers.min(MAX_IDENTIFIERS),
         }
     }
@@ -237,6 +251,11 @@ impl Default for Config {
             failed_challenges_hang: false,
             pre_authorization: true,
             subdomain_authorizations: false,
+            auto_renewal: None,
+            delegation: false,
+            onion: false,
+            onion_caa_required: false,
+            certificate_get: false,
             caa_identities: Vec::new(),
             caa_records: BTreeMap::new(),
             rate_limits: None,

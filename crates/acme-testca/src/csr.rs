@@ -11,6 +11,7 @@ use x509_cert::{
 };
 
 use crate::{
+    delegation::Delegation,
     identifier::Identifier,
     key::{PublicKey, RSA_BITS},
     problem::Problem,
@@ -44,6 +45,14 @@ pub(crate) fn check(der: &[u8], identifiers: &[Identifier]) -> Result<Request, P
     Ok(Request { key, key_spki })
 }
 
+/// Checks a CSR that has been checked otherwise against the template of a delegation (RFC 9115).
+pub(crate) fn check_template(der: &[u8], delegation: &Delegation, names: &[String]) -> Result<(), Problem> {
+    let unreadable = |_| Problem::bad_csr("RFC 9115 section 4: the CSR cannot be read");
+    let csr = CertReq::from_der(der).map_err(unreadable)?;
+    let key = acceptable_key(&csr.info.public_key.to_der().map_err(unreadable)?)?;
+    delegation.check(&csr, &key, names)
+}
+
 fn acceptable_key(spki: &[u8]) -> Result<PublicKey, Problem> {
     let policy =
         || Problem::bad_csr("keys of certificates are EC P-256, EC P-384 or RSA of 2048 to 4096 bits");
@@ -59,7 +68,7 @@ fn acceptable_key(spki: &[u8]) -> Result<PublicKey, Problem> {
 }
 
 /// The octets that the signature is over, as they came.
-fn signed_part(der: &[u8]) -> Option<&[u8]> {
+pub(crate) fn signed_part(der: &[u8]) -> Option<&[u8]> {
     let mut outer = SliceReader::new(der).ok()?;
     outer
         .sequence(|inner: &mut SliceReader<'_>| -> der::Result<&[u8]> {

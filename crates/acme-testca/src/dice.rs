@@ -36,6 +36,11 @@ impl Dice {
         encoding::base64url(&self.names.octets::<32>())
     }
 
+    /// Octets that nobody can guess.
+    pub(crate) fn octets<const LEN: usize>(&mut self) -> [u8; LEN] {
+        self.names.octets()
+    }
+
     /// A positive serial number that keeps its length in DER.
     pub(crate) fn serial<const LEN: usize>(&mut self) -> [u8; LEN] {
         let mut octets = self.names.octets::<LEN>();

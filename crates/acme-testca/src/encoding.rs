@@ -4,6 +4,11 @@ use base64::{Engine, engine::general_purpose::STANDARD, prelude::BASE64_URL_SAFE
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use serde::{Deserialize, Deserializer, Serializer, de};
 
+/// base64 with padding (RFC 4648 section 4).
+pub(crate) fn base64(octets: &[u8]) -> String {
+    STANDARD.encode(octets)
+}
+
 /// base64url without padding (RFC 8555 section 6.1).
 pub(crate) fn base64url(octets: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(octets)

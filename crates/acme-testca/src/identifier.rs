@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::problem::Problem;
+use crate::{onion, problem::Problem};
 
 /// An identifier of an order or an authorization.
 ///
@@ -64,6 +64,7 @@ pub(crate) enum Kinds {
 pub(crate) struct Rules {
     pub(crate) kinds: Kinds,
     pub(crate) wildcards: bool,
+    pub(crate) onion: bool,
     pub(crate) most: usize,
 }
 
@@ -146,7 +147,9 @@ fn parse(item: &Value, rules: Rules) -> Result<Identifier, Problem> {
         (DNS, Kinds::Dns | Kinds::DnsAndIp) if identifier.split_wildcard().1 && !rules.wildcards => {
             Some("this CA issues no certificates for wildcards")
         }
-        (DNS, Kinds::Dns | Kinds::DnsAndIp) => name_fault(&identifier.value),
+        (DNS, Kinds::Dns | Kinds::DnsAndIp) => {
+            name_fault(&identifier.value).or_else(|| onion_fault(&identifier.value, rules))
+        }
         (IP, Kinds::DnsAndIp) => address_fault(value),
         (_, Kinds::Dns) => return Err(unsupported("dns").about(identifier)),
         (_, Kinds::DnsAndIp) => return Err(unsupported("dns and ip").about(identifier)),
@@ -192,6 +195,18 @@ fn name_fault(name: &str) -> Option<&'static str> {
         return Some("RFC 8738 section 3: an IP address is no identifier of type dns");
     }
     None
+}
+
+/// Says what is wrong with the name of an onion service, if it is one.
+fn onion_fault(name: &str, rules: Rules) -> Option<&'static str> {
+    let base = name.strip_prefix("*.").unwrap_or(name);
+    match (onion::is_onion(base), rules.onion) {
+        (true, false) => Some("RFC 7686 section 2: this CA issues nothing for .onion"),
+        (true, true) if onion::public_key(base).is_none() => {
+            Some("RFC 9799 section 2: this is no name of a version 3 onion service")
+        }
+        _ => None,
+    }
 }
 
 fn is_label(label: &str) -> bool {

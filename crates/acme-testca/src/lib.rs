@@ -76,6 +76,7 @@ mod ca;
 mod caa;
 mod config;
 mod csr;
+mod delegation;
 mod dice;
 mod encoding;
 mod error;
@@ -85,6 +86,7 @@ mod jws;
 mod key;
 mod limit;
 mod log;
+mod onion;
 mod persist;
 mod pki;
 mod preset;
@@ -95,6 +97,7 @@ mod reply;
 mod route;
 #[cfg(feature = "serve")]
 mod serve;
+mod star;
 mod state;
 mod validation;
 
@@ -103,6 +106,7 @@ pub use binding::MacKey;
 pub use ca::{AlwaysValid, Ca, ConnectionId};
 pub use caa::{CaaPolicy, CaaRecord};
 pub use config::{AlternateChains, Config, DEFAULT_SEED, Finalize, RetryAfter};
+pub use delegation::Delegation;
 pub use error::Error;
 pub use fault::{
     Action, ChainFault, Fault, MemberFault, ProblemFault, RedirectFault, Script, StatusFault, WindowFault,
@@ -118,4 +122,5 @@ pub use reply::{Delivery, Reply};
 pub use route::Operation;
 #[cfg(feature = "serve")]
 pub use serve::{Event, Moment, TestCa, TestCaBuilder};
+pub use star::AutoRenewal;
 pub use validation::{Method, Validation, ValidationId};

@@ -19,6 +19,8 @@ pub enum Operation {
     Account,
     /// Reading a page of an account's orders.
     Orders,
+    /// Reading a page of an account's delegations, or one of them.
+    Delegation,
     /// Giving an account another key.
     KeyChange,
     /// Making an order.
@@ -55,6 +57,8 @@ pub(crate) enum Route<'a> {
     NewAccount,
     Account(&'a str),
     Orders(&'a str),
+    Delegations(&'a str),
+    Delegation(&'a str),
     KeyChange,
     NewOrder,
     NewAuthorization,
@@ -63,6 +67,7 @@ pub(crate) enum Route<'a> {
     Challenge(&'a str, usize),
     Finalize(&'a str),
     Certificate(&'a str, Chain),
+    Star(&'a str),
     RenewalInfo(&'a str),
     Revoke,
     Agreement(&'a str),
@@ -79,6 +84,8 @@ impl<'a> Route<'a> {
             (Some("new-account"), None, None, None) => Self::NewAccount,
             (Some("account"), Some(id), None, None) => Self::Account(id),
             (Some("account"), Some(id), Some("orders"), None) => Self::Orders(id),
+            (Some("account"), Some(id), Some("delegations"), None) => Self::Delegations(id),
+            (Some("delegation"), Some(id), None, None) => Self::Delegation(id),
             (Some("key-change"), None, None, None) => Self::KeyChange,
             (Some("new-order"), None, None, None) => Self::NewOrder,
             (Some("new-authz"), None, None, None) => Self::NewAuthorization,
@@ -91,6 +98,7 @@ impl<'a> Route<'a> {
             },
             (Some("certificate"), Some(id), None, None) => Self::Certificate(id, Chain::Default),
             (Some("certificate"), Some(id), Some("1"), None) => Self::Certificate(id, Chain::Alternate),
+            (Some("star"), Some(id), None, None) => Self::Star(id),
             (Some("renewal-info"), Some(id), None, None) => Self::RenewalInfo(id),
             (Some("revoke-cert"), None, None, None) => Self::Revoke,
             (Some("crl"), Some(number), None, None) => match number.parse() {
@@ -109,6 +117,7 @@ impl<'a> Route<'a> {
             Self::NewAccount => Operation::NewAccount,
             Self::Account(_) => Operation::Account,
             Self::Orders(_) => Operation::Orders,
+            Self::Delegations(_) | Self::Delegation(_) => Operation::Delegation,
             Self::KeyChange => Operation::KeyChange,
             Self::NewOrder => Operation::NewOrder,
             Self::NewAuthorization => Operation::NewAuthorization,
@@ -116,7 +125,7 @@ impl<'a> Route<'a> {
             Self::Authorization(_) => Operation::Authorization,
             Self::Challenge(..) => Operation::Challenge,
             Self::Finalize(_) => Operation::Finalize,
-            Self::Certificate(..) => Operation::Certificate,
+            Self::Certificate(..) | Self::Star(_) => Operation::Certificate,
             Self::RenewalInfo(_) => Operation::RenewalInfo,
             Self::Revoke => Operation::Revoke,
             Self::Agreement(_) => Operation::Agreement,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    authority::SavedAuthority, dice::Dice, encoding, error::Error, identifier::Identifier, key::PublicKey,
-    problem::Problem, renewal::RenewalWindow,
+    authority::SavedAuthority, delegation::Delegation, dice::Dice, encoding, error::Error,
+    identifier::Identifier, key::PublicKey, problem::Problem, renewal::RenewalWindow, star::Schedule,
 };
 
 /// Everything that outlives the process.
@@ -29,6 +29,8 @@ pub(crate) struct State {
     /// The keys of used up buckets for consecutive failures.
     #[serde(default)]
     pub(crate) paused: BTreeSet<String>,
+    #[serde(default)]
+    pub(crate) delegations: BTreeMap<String, OwnDelegation>,
     pub(crate) clock_offset: SignedDuration,
     pub(crate) dice: Dice,
 }
@@ -68,6 +70,13 @@ pub(crate) enum AccountStatus {
     Revoked,
 }
 
+/// What an account may have certified in another one's name.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct OwnDelegation {
+    pub(crate) account: String,
+    pub(crate) terms: Delegation,
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(crate) account: String,
@@ -85,6 +94,15 @@ pub(crate) struct Order {
     pub(crate) replaces: Option<String>,
     #[serde(default)]
     pub(crate) profile: Option<String>,
+    /// When its certificates are due, if it renews itself (RFC 8739).
+    #[serde(default)]
+    pub(crate) auto_renewal: Option<Schedule>,
+    /// The delegation that it is made by (RFC 9115).
+    #[serde(default)]
+    pub(crate) delegation: Option<String>,
+    /// Whether anybody can fetch its certificate.
+    #[serde(default)]
+    pub(crate) certificate_get: bool,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -103,6 +121,7 @@ pub(crate) enum OrderStatus {
     Processing,
     Valid,
     Invalid,
+    Canceled,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -139,6 +158,9 @@ pub(crate) struct Challenge {
     pub(crate) status: ChallengeStatus,
     pub(crate) validated: Option<Timestamp>,
     pub(crate) error: Option<Problem>,
+    /// What an answer must hold in place of a key authorization (RFC 9799 section 3.2).
+    #[serde(default)]
+    pub(crate) nonce: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

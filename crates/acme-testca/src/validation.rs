@@ -46,7 +46,7 @@ impl Validation {
     pub fn record_name(&self) -> Option<String> {
         let name = &self.name;
         match self.method {
-            Method::Http01 | Method::TlsAlpn01 => None,
+            Method::Http01 | Method::TlsAlpn01 | Method::OnionCsr01 => None,
             Method::Dns01 => Some(format!("_acme-challenge.{name}")),
             Method::DnsAccount01 => {
                 let label = persist::account_label(&self.caa.account_url);
@@ -123,6 +123,8 @@ pub enum Method {
     DnsAccount01,
     /// A TXT record that stays (draft-ietf-acme-dns-persist).
     DnsPersist01,
+    /// A CSR signed by the key of an onion service (RFC 9799). The CA looks at it itself.
+    OnionCsr01,
 }
 
 impl Method {
@@ -135,12 +137,19 @@ impl Method {
             Self::TlsAlpn01 => "tls-alpn-01",
             Self::DnsAccount01 => "dns-account-01",
             Self::DnsPersist01 => "dns-persist-01",
+            Self::OnionCsr01 => "onion-csr-01",
         }
     }
 
     pub(crate) fn of_type(kind: &str) -> Option<Self> {
-        [Self::Http01, Self::Dns01, Self::TlsAlpn01, Self::DnsAccount01, Self::DnsPersist01]
-            .into_iter()
-            .find(|method| method.challenge_type() == kind)
+        let all = [
+            Self::Http01,
+            Self::Dns01,
+            Self::TlsAlpn01,
+            Self::DnsAccount01,
+            Self::DnsPersist01,
+            Self::OnionCsr01,
+        ];
+        all.into_iter().find(|method| method.challenge_type() == kind)
     }
 }

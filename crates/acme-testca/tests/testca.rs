@@ -14,6 +14,8 @@ mod caa;
 mod certificates;
 #[path = "testca/client.rs"]
 mod client;
+#[path = "testca/delegation.rs"]
+mod delegation;
 #[cfg(feature = "serve")]
 #[path = "testca/dns.rs"]
 mod dns;
@@ -25,6 +27,8 @@ mod flows;
 mod issuers;
 #[path = "testca/limits.rs"]
 mod limits;
+#[path = "testca/onion.rs"]
+mod onion;
 #[path = "testca/persist.rs"]
 mod persist;
 #[path = "testca/preauthorization.rs"]
@@ -47,6 +51,8 @@ mod saved;
 mod served;
 #[path = "testca/standing.rs"]
 mod standing;
+#[path = "testca/star.rs"]
+mod star;
 #[path = "testca/strictness.rs"]
 mod strictness;
 #[path = "testca/subdomains.rs"]

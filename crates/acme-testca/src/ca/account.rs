@@ -146,13 +146,7 @@ impl Ca {
         if caller != id {
             return Err(Problem::unauthorized("RFC 8555 section 7.1.2.1: these orders are not yours").into());
         }
-        let start = match request.uri().query() {
-            None => 0,
-            Some(query) => query
-                .strip_prefix("cursor=")
-                .and_then(|cursor| cursor.parse::<usize>().ok())
-                .ok_or_else(|| Problem::malformed("the cursor is not one that this CA gave out"))?,
-        };
+        let start = admission::cursor(request)?;
         let all = self.listed_orders(id, now)?;
         let per_page = self.config.orders_per_page;
         let urls = all.iter().map(|order| self.url(&format!("/order/{order}")));
@@ -209,6 +203,9 @@ impl Ca {
             if self.config.orders_list {
                 body.insert("orders".to_owned(), json!(format!("{url}/orders")));
             }
+        }
+        if self.config.delegation {
+            body.insert("delegations".to_owned(), json!(format!("{url}/delegations")));
         }
         self.decorate(&mut body, &["contact", "termsOfServiceAgreed", "externalAccountBinding", "orders"]);
         let mut response = reply::json(status, &Value::Object(body));

@@ -135,6 +135,15 @@ pub(super) fn expect_empty(payload: &[u8]) -> Result<(), Problem> {
     ))
 }
 
+/// Where the page of a list begins.
+pub(super) fn cursor(request: &Request<Vec<u8>>) -> Result<usize, Problem> {
+    let Some(query) = request.uri().query() else {
+        return Ok(0);
+    };
+    let cursor = query.strip_prefix("cursor=").and_then(|cursor| cursor.parse().ok());
+    cursor.ok_or_else(|| Problem::malformed("the cursor is not one that this CA gave out"))
+}
+
 pub(super) fn bad_nonce(why: &str) -> Problem {
     Problem::new("badNonce", 400, format!("RFC 8555 section 6.5: the nonce is refused: {why}"))
 }

@@ -8,6 +8,7 @@ use super::{Ca, Refusal, admission::object, limits::Outcome};
 use crate::{
     encoding,
     identifier::{self, Identifier},
+    onion,
     problem::Problem,
     reply,
     state::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus},
@@ -124,7 +125,7 @@ impl Ca {
         self.refresh_authorization(id, now);
         let challenge = self.own_challenge(id, index, &account)?;
         if !payload.is_empty() {
-            object(&payload)?;
+            let answer = object(&payload)?;
             if !self.validates(&challenge.kind) {
                 return Err(Problem::malformed(format!(
                     "this CA offers {:?} to see whether clients leave it alone, and does not validate it",
@@ -132,7 +133,8 @@ impl Ca {
                 ))
                 .into());
             }
-            self.take_answer(id, index, now)?;
+            let outcome = self.check_onion_answer(id, &challenge, &answer)?;
+            self.take_answer(id, index, outcome, now)?;
         }
         let challenge = self.own_challenge(id, index, &account)?;
         let mut response = reply::json(StatusCode::OK, &self.challenge_json(id, index, &challenge));
@@ -279,12 +281,25 @@ impl Ca {
     fn validates(&self, kind: &str) -> bool {
         match Method::of_type(kind) {
             Some(Method::DnsPersist01) => self.config.dns_persist.is_some(),
-            Some(Method::Http01 | Method::Dns01 | Method::TlsAlpn01 | Method::DnsAccount01) => true,
+            Some(
+                Method::Http01
+                | Method::Dns01
+                | Method::TlsAlpn01
+                | Method::DnsAccount01
+                | Method::OnionCsr01,
+            ) => true,
             None => false,
         }
     }
 
-    fn take_answer(&mut self, id: &str, index: usize, now: Timestamp) -> Result<(), Problem> {
+    /// Takes an answer, with the outcome if it is known already.
+    fn take_answer(
+        &mut self,
+        id: &str,
+        index: usize,
+        outcome: Option<Result<(), Problem>>,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
         let Some(authorization) = self.state.authorizations.get_mut(id) else {
             return Err(Problem::not_found("authorization"));
         };
@@ -312,10 +327,10 @@ impl Ca {
         }
         challenge.status = ChallengeStatus::Processing;
         self.log.validations += 1;
-        if self.config.always_valid {
-            self.settle(id, index, Ok(()), now);
-        } else {
-            self.ask_for_validation(id, index, now);
+        let known = outcome.or_else(|| self.config.always_valid.then_some(Ok(())));
+        match known {
+            Some(outcome) => self.settle(id, index, outcome, now),
+            None => self.ask_for_validation(id, index, now),
         }
         Ok(())
     }
@@ -410,7 +425,13 @@ impl Ca {
             let token = self.state.dice.token();
             challenges.push(pending(method.challenge_type(), Some(token)));
         }
-        let has_txt = identifier.address().is_none();
+        let is_onion = onion::is_onion(&identifier.value);
+        if is_onion {
+            let nonce = self.state.dice.octets::<{ 2 * onion::NONCE_LEN }>().to_vec();
+            let kind = Method::OnionCsr01.challenge_type();
+            challenges.push(Challenge { nonce: Some(nonce), ..pending(kind, None) });
+        }
+        let has_txt = identifier.address().is_none() && !is_onion;
         if self.config.dns_persist.is_some() && has_txt {
             challenges.push(pending(Method::DnsPersist01.challenge_type(), None));
         }
@@ -424,6 +445,10 @@ impl Ca {
     fn methods(&self, identifier: &Identifier, scope: Scope) -> Vec<Method> {
         let mut methods = match (identifier.address(), scope) {
             (Some(_), _) => return vec![Method::Http01, Method::TlsAlpn01],
+            (None, Scope::Name) if onion::is_onion(&identifier.value) => {
+                return vec![Method::Http01, Method::TlsAlpn01];
+            }
+            (None, _) if onion::is_onion(&identifier.value) => return Vec::new(),
             (None, Scope::Wildcard | Scope::Subdomains) => vec![Method::Dns01],
             (None, Scope::Name) => vec![Method::Http01, Method::Dns01, Method::TlsAlpn01],
         };
@@ -481,6 +506,10 @@ impl Ca {
             Some(token) => {
                 body.insert("token".to_owned(), json!(token));
             }
+            None if challenge.nonce.is_some() => {
+                let nonce = challenge.nonce.as_deref().unwrap_or_default();
+                body.insert("nonce".to_owned(), json!(encoding::base64(nonce)));
+            }
             None => body.extend(self.persist_members(id)),
         }
         if let Some(validated) = challenge.validated {
@@ -504,7 +533,14 @@ pub(super) enum Scope {
 }
 
 fn pending(kind: &str, token: Option<String>) -> Challenge {
-    Challenge { kind: kind.to_owned(), token, status: ChallengeStatus::Pending, validated: None, error: None }
+    Challenge {
+        kind: kind.to_owned(),
+        token,
+        status: ChallengeStatus::Pending,
+        validated: None,
+        error: None,
+        nonce: None,
+    }
 }
 
 const UNKNOWN_TYPE: &str = "testca-unknown-01";

@@ -3,7 +3,7 @@
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 
-use super::{Ca, Refusal, admission};
+use super::{Ca, Refusal};
 use crate::{
     authority::Chain,
     config::AlternateChains,
@@ -24,12 +24,11 @@ impl Ca {
         id: &str,
         chain: Chain,
     ) -> Result<Response<Vec<u8>>, Refusal> {
-        let (account, payload) = self.admit_account(request)?;
-        admission::expect_empty(&payload)?;
+        let found = self.state.certificates.get(id).ok_or_else(|| Problem::not_found("certificate"))?;
+        let owner = found.account.clone();
+        let anybody = self.state.orders.get(&found.order).is_some_and(|order| order.certificate_get);
+        self.admit_reader(request, &owner, anybody)?;
         let certificate = self.state.certificates.get(id).ok_or_else(|| Problem::not_found("certificate"))?;
-        if certificate.account != account {
-            return Err(Problem::unauthorized("RFC 8555 section 7.4.2: this certificate is not yours").into());
-        }
         let has_alternate = self.has_alternate();
         if chain == Chain::Alternate && !has_alternate {
             return Err(Problem::not_found("chain").into());
@@ -65,17 +64,23 @@ impl Ca {
 
     /// Issues the certificate of an order that is processing.
     pub(super) fn complete(&mut self, id: &str, now: Timestamp) {
-        let Some(order) = self.state.orders.get(id).cloned() else {
+        let Some(mut order) = self.state.orders.get(id).cloned() else {
             return;
         };
+        if let Some(schedule) = &mut order.auto_renewal {
+            schedule.begin(now);
+            schedule.issued = Some(0);
+        }
         let Some(processing) = &order.processing else {
             return;
         };
-        let outcome = self.issue(id, &order, &processing.key_spki, now);
+        let outcome = self.issue(id, &order.at_number(0), &processing.key_spki, now);
+        let auto_renewal = order.auto_renewal.clone();
         let Some(order) = self.state.orders.get_mut(id) else {
             return;
         };
         order.processing = None;
+        order.auto_renewal = auto_renewal;
         match outcome {
             Ok(certificate) => {
                 order.status = OrderStatus::Valid;
@@ -128,7 +133,13 @@ impl Ca {
         })
     }
 
-    fn issue(&mut self, id: &str, order: &Order, key_spki: &[u8], now: Timestamp) -> Result<String, Error> {
+    pub(super) fn issue(
+        &mut self,
+        id: &str,
+        order: &Order,
+        key_spki: &[u8],
+        now: Timestamp,
+    ) -> Result<String, Error> {
         let names: Vec<String> = order.identifiers.iter().map(|one| one.value.clone()).collect();
         let mut certificate = self.make_certificate(order, &names, key_spki, now)?;
         certificate.order = id.to_owned();

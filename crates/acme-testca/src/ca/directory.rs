@@ -48,6 +48,18 @@ impl Ca {
             meta.insert("accountHashPrefix".to_owned(), json!(self.account_hash_prefix()));
             meta.insert("issuerDomainNames".to_owned(), json!(self.issuer_domain_names()));
         }
+        if let Some(offer) = &self.config.auto_renewal {
+            meta.insert("auto-renewal".to_owned(), offer.meta());
+        }
+        for (name, is_on) in [
+            ("delegation-enabled", self.config.delegation),
+            ("allow-certificate-get", self.config.certificate_get),
+            ("inBandOnionCAARequired", self.config.onion_caa_required),
+        ] {
+            if is_on {
+                meta.insert(name.to_owned(), json!(true));
+            }
+        }
         if self.config.subdomain_authorizations {
             meta.insert("subdomainAuthAllowed".to_owned(), json!(true));
         }

@@ -38,9 +38,12 @@ impl Ca {
             .into());
         }
         let profile = self.profile(&wish, &identifiers)?;
+        let auto_renewal = self.schedule(&wish, now)?;
+        let delegated = self.delegated(&wish, &account)?;
         self.check_validity(not_before, not_after, self.lifetime(profile.as_deref()), now)?;
         let replaces = self.replaced(&wish, &account, &identifiers, now)?;
-        let is_special = not_before.is_some() || not_after.is_some() || replaces.is_some();
+        let has_dates = not_before.is_some() || not_after.is_some() || auto_renewal.is_some();
+        let is_special = has_dates || replaces.is_some() || delegated.delegation.is_some();
         if self.config.order_reuse
             && !is_special
             && let Some(id) = self.reusable_order(&account, &identifiers, profile.as_deref(), now)
@@ -51,24 +54,30 @@ impl Ca {
         if self.config.reorder_identifiers && identifiers.len() > 1 {
             self.state.dice.reorder(&mut identifiers);
         }
-        let mut authorizations = self.authorizations_for(&account, &identifiers, &wish, now)?;
+        let mut authorizations = match delegated.delegation {
+            Some(_) => Vec::new(),
+            None => self.authorizations_for(&account, &identifiers, &wish, now)?,
+        };
         if self.config.reorder_identifiers && authorizations.len() > 1 {
             self.state.dice.reorder(&mut authorizations);
         }
         let id = self.state.dice.id();
         let order = Order {
             account: account.clone(),
-            status: OrderStatus::Pending,
+            status: if delegated.error.is_some() { OrderStatus::Invalid } else { OrderStatus::Pending },
             identifiers,
             authorizations,
             not_before,
             not_after,
             expires: now.saturating_add(self.config.order_lifetime).unwrap_or(now),
-            error: None,
+            error: delegated.error,
             certificate: None,
             processing: None,
             replaces,
             profile,
+            auto_renewal,
+            delegation: delegated.delegation,
+            certificate_get: delegated.certificate_get,
         };
         self.state.orders.insert(id.clone(), order);
         if let Some(account) = self.state.accounts.get_mut(&account) {
@@ -77,7 +86,7 @@ impl Ca {
         self.order_created(&id, now)
     }
 
-    /// Reading an order.
+    /// Reading an order, and canceling one that renews itself.
     pub(super) fn order(
         &mut self,
         request: &Request<Vec<u8>>,
@@ -85,8 +94,12 @@ impl Ca {
         now: Timestamp,
     ) -> Result<Response<Vec<u8>>, Refusal> {
         let (account, payload) = self.admit_account(request)?;
-        admission::expect_empty(&payload)?;
-        self.own_order(id, &account)?;
+        let order = self.own_order(id, &account)?;
+        if order.auto_renewal.is_some() && !payload.is_empty() {
+            self.cancel(id, &object(&payload)?, now)?;
+        } else {
+            admission::expect_empty(&payload)?;
+        }
         self.poll_processing(id, now);
         self.order_response(StatusCode::OK, id, now)
     }
@@ -116,6 +129,7 @@ impl Ca {
         }
         self.check_profile(order.profile.as_deref())?;
         self.recheck_caa(order)?;
+        self.check_onion_caa(order, &wish, now)?;
         let csr = wish
             .get("csr")
             .and_then(Value::as_str)
@@ -124,6 +138,7 @@ impl Ca {
             Problem::malformed("RFC 8555 section 6.1: \"csr\" is not base64url without padding")
         })?;
         let checked = csr::check(&der, &order.identifiers)?;
+        self.check_template(order, &der)?;
         if self.account_key_is(&checked.key) {
             return Err(
                 Problem::bad_csr("RFC 8555 section 11.1: the key of the CSR is that of an account").into()
@@ -219,12 +234,19 @@ impl Ca {
                 body.insert(name.to_owned(), json!(text));
             }
         }
+        self.add_delegation(&order, &mut body);
+        if let Some(schedule) = &order.auto_renewal {
+            body.insert("auto-renewal".to_owned(), schedule.to_json());
+        }
         if let Some(error) = &order.error {
             body.insert("error".to_owned(), json!(error));
         }
         if let (OrderStatus::Valid, Some(certificate)) = (order.status, &order.certificate) {
-            let url = self.url(&format!("/certificate/{certificate}"));
-            body.insert("certificate".to_owned(), json!(url));
+            let (name, url) = match &order.auto_renewal {
+                None => ("certificate", self.url(&format!("/certificate/{certificate}"))),
+                Some(_) => ("star-certificate", self.url(&format!("/star/{id}"))),
+            };
+            body.insert(name.to_owned(), json!(url));
         }
         self.decorate(&mut body, &["notBefore", "notAfter", "error", "certificate"]);
         let mut response = reply::json(status, &Value::Object(body));
@@ -250,6 +272,8 @@ impl Ca {
                     && order.not_before.is_none()
                     && order.not_after.is_none()
                     && order.replaces.is_none()
+                    && order.auto_renewal.is_none()
+                    && order.delegation.is_none()
                     && order.profile.as_deref() == profile
                     && order.identifiers.iter().collect::<BTreeSet<_>>() == wanted
             })

@@ -40,6 +40,7 @@ impl Ca {
             .find(|(_, one)| one.der == der)
             .ok_or_else(|| Problem::not_found("certificate"))?;
         self.check_right(&caller, certificate, now)?;
+        self.check_revocable(&certificate.order)?;
         let reason = reason(&wish, &self.config.revocation_reasons)?;
         if certificate.revoked.is_some() {
             return Err(Problem::new(

@@ -26,7 +26,7 @@ impl Ca {
         }
         match route {
             Route::NewOrder | Route::NewAuthorization => names_asked_for(request),
-            Route::Order(id) | Route::Finalize(id) => {
+            Route::Order(id) | Route::Finalize(id) | Route::Star(id) => {
                 let order = self.state.orders.get(id);
                 let identifiers = order.map(|order| order.identifiers.as_slice()).unwrap_or_default();
                 identifiers.iter().map(|one| one.value.clone()).collect()
@@ -53,6 +53,8 @@ impl Ca {
             | Route::NewAccount
             | Route::Account(_)
             | Route::Orders(_)
+            | Route::Delegations(_)
+            | Route::Delegation(_)
             | Route::KeyChange
             | Route::Revoke
             | Route::Agreement(_)

@@ -7,6 +7,7 @@ use hickory_proto::rr::{RData, RecordType};
 use super::{Shared, dns};
 use crate::{
     caa::{CaaPolicy, CaaRecord},
+    onion,
     problem::Problem,
     validation::Validation,
 };
@@ -16,7 +17,8 @@ pub(super) async fn check(shared: &Shared, validation: &Validation) -> Result<()
     let Some(resolver) = shared.dns else {
         return Ok(());
     };
-    if validation.caa.issuers.is_empty() || validation.identifier.address().is_some() {
+    let has_records = validation.identifier.address().is_none() && !onion::is_onion(&validation.name);
+    if validation.caa.issuers.is_empty() || !has_records {
         return Ok(());
     }
     for name in CaaPolicy::climb(&validation.name) {

@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Event, Moment, Shared, body::ResponseBody, caa, dns01, http01, lock, tls_alpn01};
 use crate::{
     ca::{ConnectionId, MAX_BODY},
+    problem::Problem,
     reply::{Delivery, Reply},
     route::Route,
     validation::{Method, Validation},
@@ -130,6 +131,8 @@ async fn validate(shared: Arc<Shared>, validation: Validation) {
         Method::Dns01 | Method::DnsAccount01 | Method::DnsPersist01 => {
             dns01::validate(&shared, &validation).await
         }
+        // It never gets here: the CA needs nobody to look at a CSR.
+        Method::OnionCsr01 => Err(Problem::server_internal("onion-csr-01 is validated elsewhere")),
         Method::TlsAlpn01 => tls_alpn01::validate(&shared, &validation).await.map(|()| None),
     };
     let outcome = match outcome {
