@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod account;
+mod differential;
 mod dropped;
 mod http2;
 mod issue;
