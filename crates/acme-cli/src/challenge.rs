@@ -1,13 +1,18 @@
 //! How control of the names is proved, set up before any CA is asked.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
-use acme_solver::{BindError, Checked, Finding, Http01, PortOwner, SelfCheck, Webroot, WebrootError};
+use acme_solver::{
+    BindError, Checked, Finding, Http01, PortOwner, SelfCheck, TlsAlpn01, Webroot, WebrootError,
+};
 use acme_store::{CertificateName, ChallengeMethod, Store};
 
 use crate::advice::Advice;
 use crate::context::Context;
+use crate::dev_ca::ValidationPort;
 use crate::invocation::{self, Invocation};
 use crate::output::Output;
 
@@ -15,47 +20,31 @@ use crate::output::Output;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChallengeError {
     #[error("{}", in_use(*address, owner.as_ref()))]
-    InUse { address: SocketAddr, owner: Option<PortOwner> },
+    InUse { over: Over, address: SocketAddr, owner: Option<PortOwner> },
     #[error(transparent)]
-    Listen(BindError),
+    Listen(Unbound),
     #[error("this method of proving control is not supported by this version")]
     Method,
     #[error(transparent)]
-    NotPermitted(BindError),
+    NotPermitted(Unbound),
     #[error("the webroot can't be used")]
     Webroot(#[from] WebrootError),
-    #[error("control of {identifier} can't be proved over HTTP: a wildcard needs a DNS challenge")]
+    #[error("control of {identifier} can't be proved this way: a wildcard needs a DNS challenge")]
     Wildcard { identifier: Identifier },
 }
 
 impl ChallengeError {
     pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
         let line = invocation
-            .without(&["--http-listen", "--webroot", "-w"])
-            .without_flags(&["--http", "--standalone"]);
-        let proxied = [
-            Advice::text("answer at another port, to which a proxy passes /.well-known/acme-challenge/ on:"),
-            Advice::paste(line.with("--http-listen 127.0.0.1:8080")),
-        ];
+            .without(&["--http-listen", "--tls-alpn-listen", "--webroot", "-w"])
+            .without_flags(&["--http", "--standalone", "--tls-alpn"]);
         match self {
-            Self::InUse { address, owner } => {
-                let mut advice = vec![
-                    Advice::text(
-                        "let the server that is there answer, through the directory it serves as /:",
-                    ),
-                    Advice::paste(line.with("--webroot /var/www/html")),
-                ];
-                advice.extend(proxied);
-                advice.push(Advice::text("stop that server while this runs:"));
-                advice.push(Advice::paste(match owner {
-                    Some(owner) => format!("kill {}    # {}", owner.pid, owner.program),
-                    None => format!("ss -ltnp 'sport = :{}'    # shows which", address.port()),
-                }));
-                advice
+            Self::InUse { over, address, owner } => in_use_advice(*over, &line, *address, owner.as_ref()),
+            Self::Listen(Unbound { over, .. }) => {
+                vec![Advice::text(format!("give an address of this machine to {}", over.option()))]
             }
-            Self::Listen(_) => vec![Advice::text("give an address of this machine to --http-listen")],
-            Self::Method => vec![Advice::text("give --http or --webroot DIR")],
-            Self::NotPermitted(_) => not_permitted(proxied),
+            Self::Method => vec![Advice::text("give --http, --tls-alpn or --webroot DIR")],
+            Self::NotPermitted(Unbound { over, .. }) => not_permitted(over.proxied(&line)),
             Self::Webroot(WebrootError::Missing { .. } | WebrootError::NotADirectory { .. }) => {
                 vec![Advice::text("give the directory that the web server serves as /")]
             }
@@ -67,13 +56,74 @@ impl ChallengeError {
     }
 }
 
+/// A port that could not be had.
+#[derive(Debug)]
+pub(crate) struct Unbound {
+    over: Over,
+    error: BindError,
+}
+
+impl fmt::Display for Unbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Unbound {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// What a listener of our own answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Over {
+    Http,
+    Tls,
+}
+
+impl Over {
+    fn option(self) -> &'static str {
+        match self {
+            Self::Http => "--http-listen",
+            Self::Tls => "--tls-alpn-listen",
+        }
+    }
+
+    /// The way past a server that has to stay at the port.
+    fn proxied(self, line: &Invocation) -> [Advice; 2] {
+        let (text, port) = match self {
+            Self::Http => {
+                ("answer at another port, to which a proxy passes /.well-known/acme-challenge/ on:", 8080)
+            }
+            Self::Tls => {
+                ("answer at another port, to which a proxy passes connections for acme-tls/1 on:", 8443)
+            }
+        };
+        [Advice::text(text), Advice::paste(line.with(&format!("{} 127.0.0.1:{port}", self.option())))]
+    }
+
+    fn error(self, error: BindError) -> ChallengeError {
+        match error {
+            BindError::InUse { address } => {
+                let owner = acme_solver::port_owner(address.port());
+                ChallengeError::InUse { over: self, address, owner }
+            }
+            BindError::NotPermitted { .. } => ChallengeError::NotPermitted(Unbound { over: self, error }),
+            BindError::Name(_) | BindError::NotLocal { .. } | BindError::Io { .. } | _ => {
+                ChallengeError::Listen(Unbound { over: self, error })
+            }
+        }
+    }
+}
+
 /// A solver that is ready.
 pub(crate) struct Prepared {
     pub(crate) solver: Box<dyn Solver + Send>,
     /// How, for people.
     pub(crate) how: String,
     /// The port at which the test CA has to look.
-    pub(crate) dev_port: u16,
+    pub(crate) dev_port: ValidationPort,
 }
 
 /// Sets up what proves control: takes the port, or checks the webroot.
@@ -89,7 +139,8 @@ pub(crate) fn prepare(
     let reach = context.settings.http_reach;
     match method {
         ChallengeMethod::Http { listen } => {
-            let listener = bind(listen, is_dev)?;
+            let listener = Http01::bind(&*listen_at(listen, HTTP_PORT, is_dev))
+                .map_err(|error| Over::Http.error(error))?;
             let address = listener.local_addr();
             let how = format!("http-01 answered at {address}");
             // The test CA looks where we listen: to look there too would tell nothing new.
@@ -97,35 +148,34 @@ pub(crate) fn prepare(
                 (true, _) => Box::new(listener),
                 (false, _) => checked(listener, reach, &context.output),
             };
-            Ok(Prepared { solver, how, dev_port: address.port() })
+            Ok(Prepared { solver, how, dev_port: ValidationPort::Http(address.port()) })
+        }
+        ChallengeMethod::TlsAlpn { listen } => {
+            let listener = TlsAlpn01::bind(&*listen_at(listen, TLS_PORT, is_dev))
+                .map_err(|error| Over::Tls.error(error))?;
+            let address = listener.local_addr();
+            let how = format!("tls-alpn-01 answered at {address}");
+            Ok(Prepared { solver: Box::new(listener), how, dev_port: ValidationPort::Tls(address.port()) })
         }
         ChallengeMethod::Webroot { dir } => {
             let webroot = Webroot::new(dir.clone())?;
             let how = format!("http-01 through files below {}", dir.display());
             let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), HTTP_PORT);
             let reach = if is_dev { reach.or(Some(loopback)) } else { reach };
-            let dev_port = reach.map_or(HTTP_PORT, |reach| reach.port());
+            let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
             Ok(Prepared { solver: checked(webroot, reach, &context.output), how, dev_port })
         }
-        ChallengeMethod::TlsAlpn { .. } | _ => Err(ChallengeError::Method),
+        _ => Err(ChallengeError::Method),
     }
 }
 
-fn bind(listen: &[SocketAddr], is_dev: bool) -> Result<Http01, ChallengeError> {
-    let bound = match listen {
-        [] if is_dev => Http01::bind((Ipv4Addr::LOCALHOST, 0)),
-        [] => Http01::bind_any(HTTP_PORT),
-        addresses => Http01::bind(addresses),
-    };
-    bound.map_err(|error| match error {
-        BindError::InUse { address } => {
-            ChallengeError::InUse { address, owner: acme_solver::port_owner(address.port()) }
-        }
-        BindError::NotPermitted { .. } => ChallengeError::NotPermitted(error),
-        BindError::Name(_) | BindError::NotLocal { .. } | BindError::Io { .. } | _ => {
-            ChallengeError::Listen(error)
-        }
-    })
+/// Where to listen: what was given, else the CA's port of every address, or any for the test CA.
+fn listen_at(given: &[SocketAddr], port: u16, is_dev: bool) -> Cow<'_, [SocketAddr]> {
+    match given {
+        [] if is_dev => vec![(Ipv4Addr::LOCALHOST, 0).into()].into(),
+        [] => vec![(Ipv6Addr::UNSPECIFIED, port).into()].into(),
+        addresses => addresses.into(),
+    }
 }
 
 fn checked(
@@ -152,6 +202,28 @@ fn in_use(address: SocketAddr, owner: Option<&PortOwner>) -> String {
         Some(owner) => format!("{address} is in use by {} (process {})", owner.program, owner.pid),
         None => format!("{address} is in use"),
     }
+}
+
+fn in_use_advice(
+    over: Over,
+    line: &Invocation,
+    address: SocketAddr,
+    owner: Option<&PortOwner>,
+) -> Vec<Advice> {
+    let mut advice = match over {
+        Over::Http => vec![
+            Advice::text("let the server that is there answer, through the directory it serves as /:"),
+            Advice::paste(line.with("--webroot /var/www/html")),
+        ],
+        Over::Tls => Vec::new(),
+    };
+    advice.extend(over.proxied(line));
+    advice.push(Advice::text("stop that server while this runs:"));
+    advice.push(Advice::paste(match owner {
+        Some(owner) => format!("kill {}    # {}", owner.pid, owner.program),
+        None => format!("ss -ltnp 'sport = :{}'    # shows which", address.port()),
+    }));
+    advice
 }
 
 fn not_permitted(proxied: [Advice; 2]) -> Vec<Advice> {
@@ -198,3 +270,5 @@ impl Solver for Noted<'_> {
 }
 
 const HTTP_PORT: u16 = 80;
+
+const TLS_PORT: u16 = 443;

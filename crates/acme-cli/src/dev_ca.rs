@@ -24,6 +24,15 @@ pub(crate) struct DevCa {
     keeper: Option<Keeper>,
 }
 
+/// Where the test CA has to look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ValidationPort {
+    /// For http-01.
+    Http(u16),
+    /// For tls-alpn-01.
+    Tls(u16),
+}
+
 /// Why there is no test CA.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DevCaError {
@@ -117,9 +126,12 @@ impl DevCa {
         let _ = self.ca.resolve(&format!("{address}=127.0.0.1"));
     }
 
-    /// Validates http-01 at a port.
-    pub(crate) fn validate_http_at(&self, port: u16) {
-        self.ca.validate_http_at(port);
+    /// Validates at a port.
+    pub(crate) fn validate_at(&self, port: ValidationPort) {
+        match port {
+            ValidationPort::Http(port) => self.ca.validate_http_at(port),
+            ValidationPort::Tls(port) => self.ca.validate_tls_at(port),
+        }
     }
 }
 

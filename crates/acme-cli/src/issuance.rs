@@ -294,7 +294,7 @@ fn request(settings: &Settings, before: Before, now: Timestamp) -> Result<IssueR
 
 fn tell_target(context: &Context, about: &str, ca: &ReachedCa, settings: &Settings, prepared: &Prepared) {
     if let Some(dev) = &ca.dev {
-        dev.validate_http_at(prepared.dev_port);
+        dev.validate_at(prepared.dev_port);
         let addresses = settings.names.iter().filter_map(|name| match name {
             Identifier::Ip(address) => Some(*address),
             Identifier::Dns(_) | _ => None,

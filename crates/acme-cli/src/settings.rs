@@ -149,7 +149,9 @@ impl IssueOptions {
             ca::read_root(&path).map(|pem| (path, pem))
         });
         let http = args.http.then(ChallengeMethod::default);
-        let listen = args.http_listen.map(|address| ChallengeMethod::Http { listen: vec![address] });
+        let http = args.http_listen.map(|at| ChallengeMethod::Http { listen: vec![at] }).or(http);
+        let tls = args.tls_alpn.then(|| ChallengeMethod::TlsAlpn { listen: Vec::new() });
+        let tls = args.tls_alpn_listen.map(|at| ChallengeMethod::TlsAlpn { listen: vec![at] }).or(tls);
         let webroot = args.webroot.map(|dir| absolute(&dir).map(|dir| ChallengeMethod::Webroot { dir }));
         let options = Self {
             names: names_of(&texts, csr.as_deref())?,
@@ -157,7 +159,7 @@ impl IssueOptions {
             ca: staging.or(args.ca).as_deref().map(ca::parse).transpose()?,
             ca_root: ca_root.transpose()?,
             account: args.account,
-            challenge: webroot.transpose()?.or(listen).or(http),
+            challenge: webroot.transpose()?.or(http).or(tls),
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
             csr,
             reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },

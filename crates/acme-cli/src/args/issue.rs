@@ -41,13 +41,22 @@ pub(crate) struct IssueArgs {
 
     /// Answer http-01 on port 80 (the default)
     #[arg(long, env = "ACME_HTTP", hide_env = true, help_heading = "Challenge", alias = "standalone")]
-    #[arg(conflicts_with_all = ["http_listen", "webroot"])]
+    #[arg(conflicts_with_all = ["http_listen", "webroot", "tls_alpn", "tls_alpn_listen"])]
     #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) http: bool,
     /// Answer http-01 at this address, to which port 80 of the names leads
     #[arg(long, env = "ACME_HTTP_LISTEN", hide_env = true, help_heading = "Challenge")]
-    #[arg(value_name = "ADDR:PORT", conflicts_with = "webroot")]
+    #[arg(value_name = "ADDR:PORT", conflicts_with_all = ["webroot", "tls_alpn", "tls_alpn_listen"])]
     pub(crate) http_listen: Option<SocketAddr>,
+    /// Answer tls-alpn-01 on port 443
+    #[arg(long, env = "ACME_TLS_ALPN", hide_env = true, help_heading = "Challenge")]
+    #[arg(conflicts_with_all = ["tls_alpn_listen", "webroot"])]
+    #[arg(value_parser = FalseyValueParser::new())]
+    pub(crate) tls_alpn: bool,
+    /// Answer tls-alpn-01 at this address, to which port 443 of the names leads
+    #[arg(long, env = "ACME_TLS_ALPN_LISTEN", hide_env = true, help_heading = "Challenge")]
+    #[arg(value_name = "ADDR:PORT", conflicts_with = "webroot")]
+    pub(crate) tls_alpn_listen: Option<SocketAddr>,
     /// Leave http-01 responses in the directory that a web server serves as /
     #[arg(long, env = "ACME_WEBROOT", hide_env = true, help_heading = "Challenge", value_name = "DIR")]
     #[arg(short_alias = 'w', aliases = ["webroot-path"])]

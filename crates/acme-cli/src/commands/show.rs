@@ -3,6 +3,8 @@
 mod attempts;
 mod recipe;
 
+use std::net::SocketAddr;
+
 use acme_proto::Identifier;
 use acme_store::{
     Account, Attempt, CertificateName, CertificateRecord, ChallengeMethod, Hook, PendingHook,
@@ -220,17 +222,22 @@ impl Show<'_> {
 
 fn method(method: &ChallengeMethod, is_dev: bool) -> String {
     match method {
-        ChallengeMethod::Http { listen } if listen.is_empty() && is_dev => {
-            "http-01, answered on a free port of this machine".to_owned()
-        }
-        ChallengeMethod::Http { listen } if listen.is_empty() => "http-01, answered on port 80".to_owned(),
-        ChallengeMethod::Http { listen } => {
-            let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
-            format!("http-01, answered at {}", listen.join(", "))
-        }
+        ChallengeMethod::Http { listen } => listener("http-01", 80, listen, is_dev),
+        ChallengeMethod::TlsAlpn { listen } => listener("tls-alpn-01", 443, listen, is_dev),
         ChallengeMethod::Webroot { dir } => format!("http-01, through files below {}", dir.display()),
-        ChallengeMethod::TlsAlpn { .. } | _ => "one that this version does not know".to_owned(),
+        _ => "one that this version does not know".to_owned(),
     }
+}
+
+fn listener(challenge: &str, port: u16, listen: &[SocketAddr], is_dev: bool) -> String {
+    if listen.is_empty() && is_dev {
+        return format!("{challenge}, answered on a free port of this machine");
+    }
+    if listen.is_empty() {
+        return format!("{challenge}, answered on port {port}");
+    }
+    let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
+    format!("{challenge}, answered at {}", listen.join(", "))
 }
 
 fn hook_members(pending: &PendingHook) -> Value {

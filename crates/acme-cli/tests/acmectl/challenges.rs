@@ -36,6 +36,76 @@ error: 127.0.0.1:[PORT] is in use by [PROGRAM] (process [PID])
 }
 
 #[test]
+fn tls_port_that_is_taken() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let run = world.run(&format!("issue www.example.test --ca dev --tls-alpn-listen {address}"));
+    let program = std::fs::read_to_string("/proc/self/comm").unwrap();
+    let text = run.snapshot().replace(&std::process::id().to_string(), "[PID]");
+    let text = text.replace(program.trim_end(), "[PROGRAM]");
+    snapbox::assert_data_eq!(
+        text,
+        str![[r#"
+exit 2
+--- stderr
+error: 127.0.0.1:[PORT] is in use by [PROGRAM] (process [PID])
+  fault: on this side, not the CA's
+  next: answer at another port, to which a proxy passes connections for acme-tls/1 on:
+      acmectl issue www.example.test --ca dev --tls-alpn-listen 127.0.0.1:[PORT]
+    or: stop that server while this runs:
+      kill [PID]    # [PROGRAM]
+
+"#]]
+    );
+}
+
+#[test]
+fn tls_alpn_with_the_test_ca() {
+    let world = World::new();
+    let run = world.run("issue www.example.test 127.0.0.1 --ca dev --tls-alpn");
+    assert_run!(
+        run,
+        str![[r#"
+exit 0
+--- stdout
+[WORLD]/state/certs/www.example.test/current/fullchain.pem
+[WORLD]/state/certs/www.example.test/current/privkey.pem
+--- stderr
+www.example.test: asking the test CA, tls-alpn-01 answered at 127.0.0.1:[PORT]
+www.example.test: opening the account
+account: https://127.0.0.1:[PORT]/account/[ID]
+www.example.test: ordering
+www.example.test: proving control of the names
+www.example.test: asking for the certificate
+www.example.test: downloading it
+www.example.test: publishing it
+www.example.test: issued by the test CA, valid until [MOMENT], due [MOMENT]
+warning: nothing will renew it
+  next: put this line into your crontab (crontab -e):
+      17 4,16 * * * [ACMECTL] renew --quiet --dir [WORLD]/state
+
+"#]]
+    );
+    assert!(world.run("show www.example.test").stdout().contains("tls-alpn-01"));
+    assert!(world.run("renew --max-wait 0 --force www.example.test").output.status.success());
+}
+
+#[test]
+fn tls_alpn_and_http_exclude_each_other() {
+    for line in [
+        "issue a.test --tls-alpn --http",
+        "issue a.test --tls-alpn --webroot .",
+        "issue a.test --tls-alpn --tls-alpn-listen 127.0.0.1:0",
+        "issue a.test --http-listen 127.0.0.1:0 --tls-alpn-listen 127.0.0.1:0",
+    ] {
+        let run = World::new().run(line);
+        assert_eq!(run.output.status.code(), Some(2), "{line}");
+        assert!(run.stderr().contains("cannot be used with"), "{line}: {}", run.stderr());
+    }
+}
+
+#[test]
 fn address_of_another_machine() {
     assert_run!(
         World::new().run("issue www.example.test --ca dev --http-listen 192.0.2.1:80"),

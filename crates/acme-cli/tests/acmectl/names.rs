@@ -210,7 +210,7 @@ fn wildcard_without_dns() {
         str![[r#"
 exit 2
 --- stderr
-error: control of *.example.test can't be proved over HTTP: a wildcard needs a DNS challenge
+error: control of *.example.test can't be proved this way: a wildcard needs a DNS challenge
   fault: on this side, not the CA's
   next: DNS challenges are not supported yet; leave *.example.test out and name each host instead
 

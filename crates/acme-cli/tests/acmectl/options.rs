@@ -72,10 +72,14 @@ Options:
   -h, --help                        Print help
 
 Challenge:
-      --http                     Answer http-01 on port 80 (the default)
-      --http-listen <ADDR:PORT>  Answer http-01 at this address, to which port 80 of the names leads
-      --webroot <DIR>            Leave http-01 responses in the directory that a web server serves
-                                 as /
+      --http                         Answer http-01 on port 80 (the default)
+      --http-listen <ADDR:PORT>      Answer http-01 at this address, to which port 80 of the names
+                                     leads
+      --tls-alpn                     Answer tls-alpn-01 on port 443
+      --tls-alpn-listen <ADDR:PORT>  Answer tls-alpn-01 at this address, to which port 443 of the
+                                     names leads
+      --webroot <DIR>                Leave http-01 responses in the directory that a web server
+                                     serves as /
 
 Certificate:
       --key-type <TYPE>   ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default:

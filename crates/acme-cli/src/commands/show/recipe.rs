@@ -38,6 +38,9 @@ pub(super) fn line(global: &Global, record: &CertificateRecord, account: Option<
     if global.dir_is_given {
         add("--dir", &global.dir.display().to_string());
     }
+    if matches!(&settings.challenge, ChallengeMethod::TlsAlpn { listen } if listen.is_empty()) {
+        words.push("--tls-alpn".into());
+    }
     if settings.reuse_key {
         words.push("--reuse-key".into());
     }
@@ -63,6 +66,9 @@ fn challenge(method: &ChallengeMethod) -> Vec<(&'static str, String)> {
             listen.iter().map(|address| ("--http-listen", address.to_string())).collect()
         }
         ChallengeMethod::Webroot { dir } => vec![("--webroot", dir.display().to_string())],
-        ChallengeMethod::TlsAlpn { .. } | _ => Vec::new(),
+        ChallengeMethod::TlsAlpn { listen } => {
+            listen.iter().map(|address| ("--tls-alpn-listen", address.to_string())).collect()
+        }
+        _ => Vec::new(),
     }
 }
