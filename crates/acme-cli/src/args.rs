@@ -3,6 +3,7 @@
 mod account;
 mod binding;
 mod ca;
+mod check;
 mod completions;
 mod delete;
 mod dev_ca;
@@ -24,6 +25,7 @@ pub(crate) use account::{
 };
 pub(crate) use binding::BindingArgs;
 pub(crate) use ca::CaArgs;
+pub(crate) use check::{CheckArgs, resolver_address};
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use delete::DeleteArgs;
 pub(crate) use dev_ca::DevCaArgs;
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Revoke(Box<RevokeArgs>),
     Delete(DeleteArgs),
     Account(AccountArgs),
+    Check(Box<CheckArgs>),
     Ca(CaArgs),
     DevCa(DevCaArgs),
     Systemd(SystemdArgs),

@@ -169,6 +169,18 @@ pub(crate) fn prepare(
     }
 }
 
+/// Sets up what answers http-01, without a look at what comes of it.
+pub(crate) fn prepare_unchecked(method: &ChallengeMethod) -> Result<Box<dyn Solver + Send>, ChallengeError> {
+    match method {
+        ChallengeMethod::Http { listen } => {
+            let listener = Http01::bind(&*listen_at(listen, HTTP_PORT, false));
+            Ok(Box::new(listener.map_err(|error| Over::Http.error(error))?))
+        }
+        ChallengeMethod::Webroot { dir } => Ok(Box::new(Webroot::new(dir.clone())?)),
+        ChallengeMethod::TlsAlpn { .. } | _ => Err(ChallengeError::Method),
+    }
+}
+
 /// Where to listen: what was given, else the CA's port of every address, or any for the test CA.
 fn listen_at(given: &[SocketAddr], port: u16, is_dev: bool) -> Cow<'_, [SocketAddr]> {
     match given {

@@ -2,6 +2,7 @@
 
 mod account;
 mod ca;
+mod check;
 mod completions;
 mod delete;
 mod dev_ca;
@@ -33,6 +34,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Status, Error> 
         Command::Revoke(args) => revoke::run(context, *args),
         Command::Delete(args) => delete::run(context, args),
         Command::Account(args) => account::run(context, args.command),
+        Command::Check(args) => check::run(context, *args),
         Command::Ca(args) => ca::run(context, &args),
         Command::DevCa(args) => dev_ca::run(context, args),
         Command::Systemd(args) => systemd::run(context, &args),

@@ -30,6 +30,7 @@ mod moment;
 mod names;
 mod output;
 mod progress;
+mod rehearsal;
 mod report;
 mod schedule;
 mod settings;

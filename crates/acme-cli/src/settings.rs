@@ -51,6 +51,8 @@ pub(crate) enum SettingError {
     },
     #[error("the certificate signing request {} is not for the names that are given", path.display())]
     CsrNames { path: PathBuf, names: Vec<Identifier> },
+    #[error("'{text}' is no address of a resolver")]
+    Resolver { text: String },
     #[error("--{option} is empty")]
     Empty { option: &'static str },
 }
@@ -71,6 +73,7 @@ impl SettingError {
             Self::NoHome => {
                 vec![Advice::text("name a directory:"), Advice::paste(invocation.with("--dir DIR"))]
             }
+            Self::Resolver { .. } => vec![Advice::text("give an IP address, with a port or without")],
             Self::Empty { .. } => vec![Advice::text("check the variable that it came from")],
         }
     }

@@ -8,6 +8,7 @@ mod acmectl {
     mod binding;
     mod ca;
     mod challenges;
+    mod check;
     mod completions;
     mod dev_ca;
     mod directory;

@@ -113,9 +113,11 @@ impl OfferedChallenge {
     /// The token, if it can be used in a path: base64url, and neither short nor endless.
     #[must_use]
     pub fn safe_token(&self) -> Option<&str> {
-        self.token.as_deref().filter(|token| {
-            (Self::MIN_TOKEN..=Self::MAX_TOKEN).contains(&token.len()) && base64url::is_alphabet(token)
-        })
+        self.token.as_deref().filter(|token| Self::is_safe(token))
+    }
+
+    fn is_safe(token: &str) -> bool {
+        (Self::MIN_TOKEN..=Self::MAX_TOKEN).contains(&token.len()) && base64url::is_alphabet(token)
     }
 }
 
@@ -202,6 +204,28 @@ impl Challenge {
             url: offered.url.clone(),
             token: token.to_string(),
             digest: thumbprint.sha256(key_authorization.as_bytes()),
+            key_authorization,
+        })
+    }
+
+    /// Makes up a challenge that no CA has asked for, to try a solver out; `None` where the token
+    /// can't be used.
+    #[must_use]
+    pub fn rehearsal(
+        identifier: &Identifier,
+        kind: ChallengeType,
+        token: &str,
+        sha256: crate::session::Sha256,
+    ) -> Option<Self> {
+        let token = Some(token).filter(|token| OfferedChallenge::is_safe(token))?;
+        let key_authorization = format!("{token}.{}", base64url::encode(sha256(token.as_bytes())));
+        Some(Self {
+            identifier: identifier.base(),
+            wildcard: identifier.is_wildcard(),
+            kind,
+            url: String::new(),
+            token: token.to_string(),
+            digest: sha256(key_authorization.as_bytes()),
             key_authorization,
         })
     }

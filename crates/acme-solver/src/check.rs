@@ -23,6 +23,7 @@ pub use http::explain;
 pub struct Examination {
     resolver: Resolver,
     issuer: Issuer,
+    is_private: bool,
 }
 
 /// Who is to issue, as CAA records name it.
@@ -135,7 +136,13 @@ impl Examination {
     /// Prepares to look at names for a CA.
     #[must_use]
     pub fn new(resolver: Resolver, issuer: Issuer) -> Self {
-        Self { resolver, issuer }
+        Self { resolver, issuer, is_private: false }
+    }
+
+    /// Looks for a CA that certifies any name and address, public or not.
+    #[must_use]
+    pub fn for_private_names(self) -> Self {
+        Self { is_private: true, ..self }
     }
 
     /// Looks at a name that is to be proved by a type of challenge; the worst finding first, none
@@ -291,7 +298,7 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",

@@ -7,6 +7,7 @@ use acme_proto::{
 use serde_json::{Value, json};
 
 use super::ca::Canned;
+use super::sha256::sha256;
 use super::world::{World, intent, issue, names};
 
 /// An authorization of a.example with these challenges.
@@ -241,4 +242,16 @@ fn server_name_of_an_address_is_its_reverse_name() {
     assert_eq!(server_name("192.0.2.1"), "1.2.0.192.in-addr.arpa");
     let expected = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
     assert_eq!(server_name("2001:db8::1"), expected);
+}
+
+#[test]
+fn rehearsal_is_a_challenge_that_no_ca_asked_for() {
+    let token = "a-token-of-enough-characters";
+    let name = "*.a.example".parse().unwrap();
+    let rehearsal = |token| Challenge::rehearsal(&name, ChallengeType::Dns01, token, sha256);
+    let challenge = rehearsal(token).unwrap();
+    assert_eq!((challenge.dns_name().as_str(), challenge.url.as_str()), ("_acme-challenge.a.example", ""));
+    assert_eq!(challenge.order_identifier(), name);
+    assert!(challenge.key_authorization().starts_with("a-token-of-enough-characters."));
+    assert!(rehearsal("short").is_none() && rehearsal("a/token/of/enough/characters").is_none());
 }

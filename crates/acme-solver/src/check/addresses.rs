@@ -14,7 +14,8 @@ pub(super) fn examine(
     method: &ChallengeType,
     findings: &mut Findings,
 ) -> bool {
-    let Some(domain) = psl::domain_str(name) else {
+    let registered = if examination.is_private { Some(name) } else { psl::domain_str(name) };
+    let Some(domain) = registered else {
         let seen = format!("{name} is not below a public suffix");
         findings.add(Fault::NotPublic, seen, "use a name below a domain that you registered");
         return false;
@@ -37,7 +38,7 @@ pub(super) fn examine(
         return false;
     }
     if !is_dns(method) {
-        reachable(name, &records, &addresses, findings);
+        reachable(examination, name, &records, &addresses, findings);
     }
     true
 }
@@ -96,7 +97,8 @@ fn absent(
     is_dns: bool,
     findings: &mut Findings,
 ) -> bool {
-    let has_domain = examination.resolver.look_up(domain, RecordKind::Ns).is_ok_and(|records| records.exists);
+    let has_domain = examination.is_private
+        || examination.resolver.look_up(domain, RecordKind::Ns).is_ok_and(|records| records.exists);
     if !has_domain {
         let seen = format!("{domain} does not exist");
         findings.add(Fault::NoDomain, seen, "check the spelling; register the domain, or renew it");
@@ -109,7 +111,10 @@ fn absent(
     }
     // A DNS challenge is for the zone's owner: the name itself need not be there.
     if !is_dns {
-        let seen = format!("{name} does not exist, while {domain} does");
+        let seen = match name == domain {
+            true => format!("{name} does not exist"),
+            false => format!("{name} does not exist, while {domain} does"),
+        };
         findings.add(
             Fault::NoName,
             seen,
@@ -119,12 +124,19 @@ fn absent(
     is_dns
 }
 
-fn reachable(name: &str, records: &Records, addresses: &[IpAddr], findings: &mut Findings) {
+fn reachable(
+    examination: &Examination,
+    name: &str,
+    records: &Records,
+    addresses: &[IpAddr],
+    findings: &mut Findings,
+) {
     if addresses.is_empty() {
         let seen = format!("{} exists, and has neither an A nor an AAAA record", records.canonical);
         findings.add(Fault::NoAddress, seen, format!("add an A or AAAA record for {name}"));
     }
-    for address in addresses.iter().filter(|address| !is_global(**address)) {
+    let is_out_of_reach = |address: &&IpAddr| !examination.is_private && !is_global(**address);
+    for address in addresses.iter().filter(is_out_of_reach) {
         let seen = format!("{name} has the address {address}, which is reserved");
         let remedy =
             "give the name the address by which the world reaches it; inside a network, prove control by DNS";
