@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
-use acme_proto::{DeactivateAccount, Intent, Misuse, Operation, Order, RenewalInfo, Revoke, Solver};
+use acme_proto::{
+    Authorization, DeactivateAccount, Flow, Identifier, Intent, ListOrders, Misuse, Operation, Order,
+    OrderList, PreAuthorize, PreAuthorized, RenewalInfo, Revoke, Session, Solver,
+};
 
 use crate::api::ApiAccount;
 use crate::connect::DirectoryUrl;
-use crate::driver::Driver;
+use crate::driver::{Driver, Hands};
 use crate::error::Result;
 use crate::issue::Issuance;
 use crate::order::NewOrder;
@@ -154,6 +157,66 @@ impl<P: Persist> Account<P> {
     /// may take; when the CA refuses.
     pub fn update_contact(&self, contact: &[String]) -> Result<acme_proto::Account> {
         Ok(self.parts.driver.call(acme_proto::Account::update_contact(contact)?)?)
+    }
+
+    /// Proves control of a name ahead of an order: an order for it needs no challenge for as long as
+    /// the authorization is valid.
+    ///
+    /// # Errors
+    /// [`Misuse`](acme_proto::Misuse) before anything is sent: `NotOffered` by a CA without
+    /// pre-authorization (no public one has it), `WildcardPreAuthorization`, `Identifier`. Else as
+    /// [`issue`](Self::issue). What was put in place was taken away.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.4.1>
+    pub fn pre_authorize(&self, name: &str, solver: &mut dyn Solver) -> Result<PreAuthorized> {
+        let identifier: Identifier = name.parse().map_err(|source| {
+            acme_proto::Error::from(Misuse::Identifier { name: name.to_string(), source })
+        })?;
+        let choices = solver.challenge_types(&identifier);
+        let flow = PreAuthorize::new(identifier, choices)?;
+        let hands = Hands { solver: Some(solver), ..Hands::default() };
+        Ok(self.parts.driver.run(flow, hands)?)
+    }
+
+    /// Reads an authorization, by the URL that an order or
+    /// [`pre_authorize`](Self::pre_authorize) named.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.5>
+    pub fn authorization(&self, url: &str) -> Result<Authorization> {
+        self.call(Authorization::read(url))
+    }
+
+    /// Gives an authorization up: the next order for its name has to prove control anew.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.5.2>
+    pub fn deactivate_authorization(&self, url: &str) -> Result<Authorization> {
+        self.call(Authorization::deactivate(url))
+    }
+
+    /// Lists the account's orders, all pages of them; `None` where the CA has no list, as Let's
+    /// Encrypt has none. Read one with [`Order::read`](acme_proto::Order::read).
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.2.1>
+    pub fn orders(&self) -> Result<Option<OrderList>> {
+        self.call(ListOrders::new())
+    }
+
+    /// Carries out any flow that only talks to the CA, such as
+    /// [`Order::read`](acme_proto::Order::read).
+    ///
+    /// # Errors
+    /// As the flow says.
+    pub fn call<F: Flow<Context = Session>>(&self, flow: F) -> Result<F::Output> {
+        Ok(self.parts.driver.call(flow)?)
     }
 
     /// Gives the account another key, such as

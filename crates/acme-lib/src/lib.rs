@@ -90,6 +90,7 @@ pub use acme_keys::{
 };
 pub use acme_proto::{
     ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, RenewalInfo, RenewalMoment, Solver,
+    UserAction,
 };
 pub use acme_solver::Http01;
 

@@ -17,6 +17,8 @@ mod in_process;
 mod interrupted;
 #[path = "lib/issue.rs"]
 mod issue;
+#[path = "lib/operations.rs"]
+mod operations;
 #[path = "lib/options.rs"]
 mod options;
 #[path = "lib/persist.rs"]

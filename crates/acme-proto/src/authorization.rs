@@ -6,6 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::call::Call;
 use crate::challenge::{ChallengeStatus, OfferedChallenge};
@@ -70,7 +71,19 @@ impl Authorization {
         Call::new(Request::post_as_get(Operation::Authorization, Target::Text(url.to_string())), Self::decode)
     }
 
-    /// Gives an authorization up.
+    /// Asks for an authorization ahead of an order. Not repeated: after a lost response there may be
+    /// one that nobody knows, which expires.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.4.1>
+    pub(crate) fn create(identifier: &Identifier) -> Call<Self> {
+        let payload = json!({ "identifier": identifier.to_json() }).to_string();
+        Call::new(Request::post(Operation::NewAuthz, Target::NewAuthz, payload), |reply| {
+            let url = reply.required_location()?;
+            Ok(Self { url: url.to_string(), ..Self::decode(reply)? })
+        })
+    }
+
+    /// Gives an authorization up: the next order for its name has to prove control anew.
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.5.2>
     pub fn deactivate(url: &str) -> Call<Self> {

@@ -254,9 +254,10 @@ impl Authorize {
 }
 
 /// Tells whether an error leaves open what became of an answer.
-fn is_open(error: &Error) -> bool {
+pub(crate) fn is_open(error: &Error) -> bool {
     match error {
-        Error::Problem(_) => true,
+        // A person has to do something: asking again is of no use.
+        Error::Problem(refusal) => refusal.user_action.is_none(),
         Error::Transport { source, .. } => source.delivery == Delivery::Unknown && source.is_temporary(),
         Error::Protocol(_) => true,
         Error::Cancelled
@@ -287,7 +288,7 @@ fn refused(authorizations: &[Authorization]) -> Result<(), Error> {
     }
 }
 
-fn choose_one<'a>(
+pub(crate) fn choose_one<'a>(
     authorization: &'a Authorization,
     choices: &Choices,
     thumbprint: &Thumbprint,
@@ -322,7 +323,10 @@ fn remember(checkpoint: &mut Checkpoint, challenges: &[Challenge]) {
     }
 }
 
-fn presented(challenges: &[Challenge], outcomes: Vec<Result<(), SolverError>>) -> Result<(), Error> {
+pub(crate) fn presented(
+    challenges: &[Challenge],
+    outcomes: Vec<Result<(), SolverError>>,
+) -> Result<(), Error> {
     for (challenge, outcome) in challenges.iter().zip(outcomes) {
         outcome.map_err(|source| Error::Solver {
             identifier: challenge.order_identifier(),

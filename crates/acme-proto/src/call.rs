@@ -199,7 +199,7 @@ impl<T> Call<T> {
         let is_resource = match &self.request.target {
             Target::Directory => return true,
             Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert => true,
-            Target::KeyChange | Target::RenewalInfo(_) => true,
+            Target::KeyChange | Target::NewAuthz | Target::RenewalInfo(_) => true,
             Target::Account | Target::Text(_) => false,
         };
         (is_resource || self.is_signed()) && session.fresh_directory(now).is_none()
@@ -210,6 +210,7 @@ impl<T> Call<T> {
             Target::Directory => Ok(session.directory_url.clone()),
             Target::KeyChange => resource(session, Operation::KeyChange, |d| d.key_change.as_ref()),
             Target::NewAccount => resource(session, Operation::NewAccount, |d| d.new_account.as_ref()),
+            Target::NewAuthz => resource(session, Operation::NewAuthz, |d| d.new_authz.as_ref()),
             Target::NewNonce => resource(session, Operation::NewNonce, |d| d.new_nonce.as_ref()),
             Target::NewOrder => resource(session, Operation::NewOrder, |d| d.new_order.as_ref()),
             Target::RevokeCert => resource(session, Operation::RevokeCert, |d| d.revoke_cert.as_ref()),
@@ -391,7 +392,12 @@ impl<T> Call<T> {
     fn is_directory_stale(&self, reply: &Reply) -> bool {
         let is_resource = matches!(
             self.request.target,
-            Target::KeyChange | Target::NewAccount | Target::NewNonce | Target::NewOrder | Target::RevokeCert
+            Target::KeyChange
+                | Target::NewAccount
+                | Target::NewAuthz
+                | Target::NewNonce
+                | Target::NewOrder
+                | Target::RevokeCert
         );
         reply.status == StatusCode::NOT_FOUND.as_u16()
             && (is_resource || reply.operation == Operation::NewNonce)

@@ -6,7 +6,6 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
-use core::num::NonZeroU32;
 use core::time::Duration;
 
 use jiff::Timestamp;
@@ -17,6 +16,10 @@ use crate::flow::Operation;
 use crate::identifier::{Identifier, IdentifierError};
 use crate::problem::{Problem, ProblemKind};
 use crate::wish::OrderOption;
+
+mod driver;
+
+pub use driver::{Delivery, SignError, SolverError, StoreError, TransportError, TransportErrorKind};
 
 /// Why a flow ended without its output.
 #[derive(Debug, thiserror::Error)]
@@ -180,6 +183,9 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// The URLs of the `Link: rel="help"` headers.
     pub help: Vec<String>,
+    /// What a person has to do, with
+    /// [`UserActionRequired`](ProblemKind::UserActionRequired); asking again is of no use before.
+    pub user_action: Option<UserAction>,
     /// The name that was refused, where it is about one.
     pub identifier: Option<Identifier>,
     /// The challenge that failed, where it is about one.
@@ -197,6 +203,7 @@ impl Refusal {
             problem,
             retry_after: None,
             help: Vec::new(),
+            user_action: None,
             identifier: None,
             challenge: None,
             options: Vec::new(),
@@ -236,6 +243,18 @@ impl StdError for Refusal {}
 /// A list for people.
 fn listed<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a person has to do before the CA goes on: usually to agree to terms that have changed.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserAction {
+    /// The page to visit: the problem's `instance`, as an absolute URL where it is one of https.
+    pub instance: Option<String>,
+    /// The terms of service as they are now, from `Link: rel="terms-of-service"`.
+    pub terms_of_service: Option<String>,
 }
 
 /// A key that can't become an account's, since it is another account's.
@@ -399,6 +418,9 @@ pub enum Misuse {
     /// More names than [`limits::MAX_IDENTIFIERS`](crate::limits::MAX_IDENTIFIERS), or none.
     #[error("an order has {0} names")]
     TooManyNames(usize),
+    /// A wildcard can't be authorized ahead of an order (RFC 8555, section 7.4.1).
+    #[error("a wildcard such as {0} can't be authorized ahead of an order")]
+    WildcardPreAuthorization(Identifier),
     /// The URL of the directory is not https.
     #[error("'{0}' is not an absolute https URL")]
     Url(String),
@@ -417,164 +439,4 @@ pub struct Unfinished {
     pub operation: Operation,
     /// When to look again.
     pub retry_after: Duration,
-}
-
-/// An exchange without a response.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", self.text())]
-#[non_exhaustive]
-pub struct TransportError {
-    /// Whether the request may have reached the CA.
-    pub delivery: Delivery,
-    /// What went wrong.
-    pub kind: TransportErrorKind,
-    /// The cause, from the transport's library.
-    pub source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// Whether a request that got no response may have reached the CA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// It can't have; it may be sent again.
-    NotSent,
-    /// It may have been carried out; only a look at the resource tells.
-    Unknown,
-}
-
-/// What kept an exchange from getting a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TransportErrorKind {
-    /// The body is larger than the exchange allows.
-    BodyTooLarge,
-    /// The connection could not be made: refused, unreachable.
-    Connect,
-    /// The connection broke, or the response was not HTTP.
-    Io,
-    /// The proxy refused.
-    Proxy,
-    /// The host name was not found.
-    Resolve,
-    /// The time limit of the exchange ran out.
-    Timeout,
-    /// TLS failed.
-    Tls,
-    /// The CA's HTTPS certificate is not trusted.
-    Untrusted,
-}
-
-impl TransportError {
-    /// Puts an error together.
-    #[must_use]
-    pub fn new(
-        delivery: Delivery,
-        kind: TransportErrorKind,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        Self { delivery, kind, source: Some(source.into()) }
-    }
-
-    /// Tells whether a later try may fare better. A certificate that is not trusted stays so.
-    #[must_use]
-    pub fn is_temporary(&self) -> bool {
-        match self.kind {
-            TransportErrorKind::BodyTooLarge | TransportErrorKind::Untrusted => false,
-            TransportErrorKind::Connect
-            | TransportErrorKind::Io
-            | TransportErrorKind::Proxy
-            | TransportErrorKind::Resolve
-            | TransportErrorKind::Timeout
-            | TransportErrorKind::Tls => true,
-        }
-    }
-
-    fn text(&self) -> &'static str {
-        match self.kind {
-            TransportErrorKind::BodyTooLarge => "the response is larger than allowed",
-            TransportErrorKind::Connect => "the connection could not be made",
-            TransportErrorKind::Io => "the connection broke",
-            TransportErrorKind::Proxy => "the proxy refused",
-            TransportErrorKind::Resolve => "the host name was not found",
-            TransportErrorKind::Timeout => "no response in time",
-            TransportErrorKind::Tls => "the TLS connection failed",
-            TransportErrorKind::Untrusted => "the HTTPS certificate of the CA is not trusted",
-        }
-    }
-}
-
-macro_rules! driver_error {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $name {
-            source: Box<dyn StdError + Send + Sync>,
-            is_temporary: bool,
-            // In seconds, since every error has to carry it.
-            retry_after: Option<NonZeroU32>,
-        }
-
-        impl $name {
-            /// Wraps a cause that may go away without anybody's help.
-            #[must_use]
-            pub fn temporary(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-                Self { source: source.into(), is_temporary: true, retry_after: None }
-            }
-
-            /// Wraps a cause that stays until somebody does something.
-            #[must_use]
-            pub fn permanent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-                Self { source: source.into(), is_temporary: false, retry_after: None }
-            }
-
-            /// Says when a later try may fare better, to the second.
-            #[must_use]
-            pub fn with_retry_after(self, time: Duration) -> Self {
-                let seconds = time.as_secs().max(1).try_into().unwrap_or(u32::MAX);
-                Self { retry_after: NonZeroU32::new(seconds), ..self }
-            }
-
-            /// Tells whether a later try may fare better.
-            #[must_use]
-            pub fn is_temporary(&self) -> bool {
-                self.is_temporary
-            }
-
-            /// How long to wait before it, where that is known.
-            #[must_use]
-            pub fn retry_after(&self) -> Option<Duration> {
-                self.retry_after.map(|seconds| Duration::from_secs(seconds.get().into()))
-            }
-
-            /// The cause, for a look at its type.
-            #[must_use]
-            pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
-                &*self.source
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(&self.source, f)
-            }
-        }
-
-        impl StdError for $name {
-            fn source(&self) -> Option<&(dyn StdError + 'static)> {
-                self.source.source()
-            }
-        }
-    };
-}
-
-driver_error! {
-    /// A key outside this process, or its token, failed.
-    SignError
-}
-driver_error! {
-    /// A response could not be put in place or taken away.
-    SolverError
-}
-driver_error! {
-    /// A checkpoint could not be made durable.
-    StoreError
 }

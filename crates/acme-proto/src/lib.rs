@@ -129,8 +129,10 @@ pub mod limits;
 mod nonce;
 mod open_order;
 mod order;
+mod order_list;
 mod part;
 mod poll;
+mod pre_authorize;
 mod problem;
 mod registration;
 mod renewal;
@@ -156,14 +158,16 @@ pub use deactivation::DeactivateAccount;
 pub use directory::{AutoRenewalMeta, Directory, DirectoryMeta};
 pub use error::{
     Delivery, Error, KeyInUse, Misuse, ProtocolError, Refusal, SignError, SolverError, StoreError,
-    TransportError, TransportErrorKind, Unfinished, Violation,
+    TransportError, TransportErrorKind, Unfinished, UserAction, Violation,
 };
 pub use finalize::Finalize;
 pub use flow::{Exchange, Flow, Input, Operation, Step, ToSign};
 pub use identifier::{Identifier, IdentifierError};
 pub use issue::{Issue, Issued};
 pub use order::{Order, OrderStatus, OrdersPage};
+pub use order_list::{ListOrders, OrderList};
 pub use poll::Poll;
+pub use pre_authorize::{PreAuthorize, PreAuthorized};
 pub use problem::{Problem, ProblemKind};
 pub use registration::{ExternalAccount, OpenAccount, Registration};
 pub use renewal::{CertificateId, RenewalInfo, RenewalMoment, SuggestedWindow};

@@ -69,5 +69,9 @@ pub const MAX_CHAIN: usize = 10;
 pub const MAX_ORDER_PAGES: u32 = 10;
 /// Most orders of that list that are read.
 pub const MAX_ORDERS_READ: usize = 50;
+/// Most pages of that list that are read for who asks for the whole of it.
+pub const MAX_LISTED_PAGES: u32 = 1000;
+/// Most orders of that list for who asks for the whole of it.
+pub const MAX_LISTED_ORDERS: usize = 10_000;
 /// Most characters of a body in an error.
 pub const MAX_EXCERPT: usize = 200;

@@ -13,10 +13,10 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::base64url;
-use crate::error::{Error, ProtocolError, Refusal, Violation};
+use crate::error::{Error, ProtocolError, Refusal, UserAction, Violation};
 use crate::flow::Operation;
 use crate::limits;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::url::Url;
 
 /// A response to one request of a call.
@@ -98,7 +98,16 @@ impl Reply {
             Err(_) => Problem::from_status(self.status),
         };
         problem.status = Some(self.status);
+        let user_action = (problem.kind == ProblemKind::UserActionRequired).then(|| UserAction {
+            instance: problem
+                .instance
+                .as_deref()
+                .and_then(|url| self.url.join(url))
+                .map(|url| url.to_string()),
+            terms_of_service: self.links("terms-of-service").into_iter().next(),
+        });
         Refusal {
+            user_action,
             retry_after: self.retry_after(),
             help: self.links("help"),
             ..Refusal::new(self.operation, problem)

@@ -29,6 +29,7 @@ pub(crate) enum Target {
     Directory,
     KeyChange,
     NewAccount,
+    NewAuthz,
     NewNonce,
     NewOrder,
     /// The renewal information of a certificate, by its identifier.

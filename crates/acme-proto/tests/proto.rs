@@ -23,8 +23,10 @@ mod proto {
     mod mutations;
     mod nonces;
     mod options;
+    mod order_list;
     mod orders;
     mod polling;
+    mod pre_authorization;
     mod problems;
     mod receiver;
     mod renewal;
@@ -34,4 +36,5 @@ mod proto {
     mod revocation;
     mod roll_over;
     mod solvers;
+    mod terms;
 }

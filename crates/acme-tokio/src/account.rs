@@ -6,11 +6,12 @@ use std::sync::Arc;
 use acme_http::AsyncClient;
 use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
 use acme_proto::{
-    AsyncSolver, DeactivateAccount, Flow, Misuse, Operation, RenewalInfo, RevocationReason, Revoke, Session,
+    AsyncSolver, Authorization, DeactivateAccount, Flow, Identifier, ListOrders, Misuse, Operation,
+    OrderList, PreAuthorize, PreAuthorized, RenewalInfo, RevocationReason, Revoke, Session,
 };
 
 use crate::connect::DirectoryUrl;
-use crate::driver::Driver;
+use crate::driver::{Driver, Hands};
 use crate::error::{Error, Result};
 use crate::issue::Issuance;
 
@@ -126,6 +127,61 @@ impl Account {
     /// may take; when the CA refuses.
     pub async fn update_contact(&self, contact: &[String]) -> Result<acme_proto::Account> {
         self.call(acme_proto::Account::update_contact(contact)?).await
+    }
+
+    /// Proves control of a name ahead of an order: an order for it needs no challenge for as long as
+    /// the authorization is valid.
+    ///
+    /// # Errors
+    /// [`Misuse`](acme_proto::Misuse) before anything is sent: `NotOffered` by a CA without
+    /// pre-authorization (no public one has it), `WildcardPreAuthorization`, `Identifier`. Else as
+    /// [`issue`](Self::issue). What was put in place was taken away, also
+    /// where the future is dropped.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.4.1>
+    pub async fn pre_authorize<S>(&self, name: &str, solver: &mut S) -> Result<PreAuthorized>
+    where
+        S: AsyncSolver + Clone + 'static,
+    {
+        let identifier: Identifier = name.parse().map_err(|source| {
+            acme_proto::Error::from(Misuse::Identifier { name: name.to_string(), source })
+        })?;
+        let choices = solver.challenge_types(&identifier);
+        let flow = PreAuthorize::new(identifier, choices)?;
+        let solver = Box::new(solver.clone());
+        Ok(self.driver().run(flow, Some(solver), Hands::default()).await?)
+    }
+
+    /// Reads an authorization, by the URL that an order or
+    /// [`pre_authorize`](Self::pre_authorize) named.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.5>
+    pub async fn authorization(&self, url: &str) -> Result<Authorization> {
+        self.call(Authorization::read(url)).await
+    }
+
+    /// Gives an authorization up: the next order for its name has to prove control anew.
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.5.2>
+    pub async fn deactivate_authorization(&self, url: &str) -> Result<Authorization> {
+        self.call(Authorization::deactivate(url)).await
+    }
+
+    /// Lists the account's orders, all pages of them; `None` where the CA has no list, as Let's
+    /// Encrypt has none. Read one with [`Order::read`](acme_proto::Order::read).
+    ///
+    /// # Errors
+    /// When the CA refuses.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.2.1>
+    pub async fn orders(&self) -> Result<Option<OrderList>> {
+        self.call(ListOrders::new()).await
     }
 
     /// Gives the account another key, such as

@@ -69,7 +69,7 @@ pub use acme_keys::{
 };
 pub use acme_proto::{
     AsyncSolver, ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, RenewalInfo,
-    RenewalMoment, RevocationReason,
+    RenewalMoment, RevocationReason, UserAction,
 };
 pub use acme_solver::{AsyncHttp01 as Http01, Http01Responder, Threaded};
 

@@ -285,6 +285,7 @@ impl Ca {
             }
             ["new-order"] => self.new_order(payload),
             ["revoke"] => self.revoke(),
+            ["new-authz"] => self.new_authorization(payload),
             ["key-change"] => self.change_key(protected, payload),
             [kind, id, rest @ ..] => match (*kind, number(id), rest) {
                 ("order", Some(id), []) => self.order(id),
@@ -444,6 +445,17 @@ impl Ca {
             "wildcard": authorization.name.is_wildcard().then_some(true),
         });
         self.json(200, document)
+    }
+
+    fn new_authorization(&mut self, payload: &str) -> Response<Vec<u8>> {
+        let payload: Value = serde_json::from_str(payload).expect("JSON");
+        let name = Identifier::from_json(&payload["identifier"]).expect("an identifier");
+        let id = self.authorize(&name);
+        let mut response = self.authorization(id, "");
+        *response.status_mut() = http::StatusCode::CREATED;
+        let location = HeaderValue::from_str(&format!("/authz/{id}")).expect("a URL");
+        response.headers_mut().insert("location", location);
+        response
     }
 
     fn challenge_document(&self, id: usize, kind: &str) -> Value {

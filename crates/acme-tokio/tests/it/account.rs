@@ -32,6 +32,10 @@ fn its_futures_can_be_spawned() {
         is_send(account.update_contact(&[])).await?;
         is_send(account.read()).await?;
         is_send(account.change_key(AccountKey::from_pem("")?)).await?;
+        is_send(account.pre_authorize("a.example", &mut desk)).await?;
+        is_send(account.authorization("")).await?;
+        is_send(account.deactivate_authorization("")).await?;
+        is_send(account.orders()).await?;
         is_send(account.deactivate()).await?;
         Ok::<(), Error>(())
     }));

@@ -6,6 +6,7 @@ mod differential;
 mod dropped;
 mod http2;
 mod issue;
+mod operations;
 mod options;
 mod roll_over;
 mod server;
