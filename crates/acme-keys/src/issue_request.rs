@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use acme_proto::{CertificateId, Identifier, Intent, Misuse, Profile};
+use acme_proto::{CertificateId, ChainPreference, Identifier, Intent, Misuse, Profile};
 use jiff::Timestamp;
 
 use crate::certificate::CertificateInfo;
@@ -28,6 +28,7 @@ pub struct IssueRequest {
     profile: Option<Profile>,
     replaces: Option<CertificateId>,
     ancestor_domains: Vec<String>,
+    preferred_chain: Option<ChainPreference>,
 }
 
 #[derive(Clone)]
@@ -49,6 +50,7 @@ impl IssueRequest {
             profile: None,
             replaces: None,
             ancestor_domains: Vec::new(),
+            preferred_chain: None,
         }
     }
 
@@ -112,6 +114,18 @@ impl IssueRequest {
     pub fn ancestor_domain(mut self, domain: impl Into<String>) -> Self {
         self.ancestor_domains.push(domain.into());
         self
+    }
+
+    /// Prefers one of several chains. Where the CA has none like it, its first one is taken.
+    pub fn preferred_chain(mut self, preference: ChainPreference) -> Self {
+        self.preferred_chain = Some(preference);
+        self
+    }
+
+    /// The chain that is preferred. It makes no difference to what is ordered.
+    #[must_use]
+    pub fn chain_preference(&self) -> Option<&ChainPreference> {
+        self.preferred_chain.as_ref()
     }
 
     /// The names as the CA gets them.

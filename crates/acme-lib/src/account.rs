@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
 use acme_proto::{
-    Authorization, DeactivateAccount, Flow, Identifier, Intent, ListOrders, Misuse, Operation, Order,
-    OrderList, PreAuthorize, PreAuthorized, RenewalInfo, Revoke, Session, Solver,
+    Authorization, Chain, Chains, DeactivateAccount, Flow, Identifier, Intent, ListOrders, Misuse, Operation,
+    Order, OrderList, PreAuthorize, PreAuthorized, RenewalInfo, Revoke, Session, Solver,
 };
 
 use crate::api::ApiAccount;
@@ -91,6 +91,15 @@ impl<P: Persist> Account<P> {
             (Some(key), Some(certificate)) => Ok(Some(Certificate::from_pem(key, certificate)?)),
             (Some(_), None) | (None, _) => Ok(None),
         }
+    }
+
+    /// Downloads all chains that the CA has for the certificate of an order, its first one first.
+    /// [`Certificate::new`] puts one of them together with the key.
+    ///
+    /// # Errors
+    /// When the order has no certificate, or when one of the chains can't be had.
+    pub fn chains(&self, order_url: &str) -> Result<Vec<Chain>> {
+        Ok(self.parts.driver.call(Chains::of_order(order_url))?)
     }
 
     /// When the CA wants a certificate to be renewed; `None` where it does not say: that of the

@@ -119,6 +119,7 @@ impl<'a, P: Persist> Issuance<'a, P> {
         let identifiers = self.request.identifiers().map_err(acme_proto::Error::from)?;
         let choices = identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
         let (flow, key) = self.flow(identifiers, choices)?;
+        let flow = flow.preferring(self.request.chain_preference().cloned());
         let hands = Hands {
             solver: Some(solver),
             journal: self.journal.map(|journal| journal as _),

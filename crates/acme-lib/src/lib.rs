@@ -89,8 +89,8 @@ pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
 };
 pub use acme_proto::{
-    ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal, RenewalInfo, RenewalMoment, Solver,
-    UserAction,
+    Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal,
+    RenewalInfo, RenewalMoment, Solver, UserAction,
 };
 pub use acme_solver::Http01;
 

@@ -5,6 +5,8 @@
 mod account;
 #[path = "lib/certificate.rs"]
 mod certificate;
+#[path = "lib/chains.rs"]
+mod chains;
 #[path = "lib/counts.rs"]
 mod counts;
 #[path = "lib/external_account.rs"]

@@ -9,6 +9,7 @@ use core::mem;
 
 use jiff::Timestamp;
 
+use crate::alternates::{Alternates, ChainPreference};
 use crate::authorization::Authorization;
 use crate::authorize::Authorize;
 use crate::call::Call;
@@ -41,6 +42,7 @@ use crate::session::Session;
 pub struct Issue {
     checkpoint: Checkpoint,
     choices: Vec<(Identifier, Vec<ChallengeType>)>,
+    preferred_chain: Option<ChainPreference>,
     requested_key: Vec<u8>,
     /// Whether an earlier process may have come as far as newOrder.
     is_resumed: bool,
@@ -75,6 +77,7 @@ enum State {
     Authorize(Authorize),
     Finalize(Finalize),
     Download(Call<Chain>),
+    Alternates(Alternates),
     End(End),
 }
 
@@ -142,6 +145,7 @@ impl Issue {
         Ok(Self {
             checkpoint,
             choices,
+            preferred_chain: None,
             requested_key: csr.public_key_der,
             is_resumed,
             voided: false,
@@ -150,6 +154,13 @@ impl Issue {
             pending: Vec::new(),
             state: State::Start,
         })
+    }
+
+    /// Takes another chain than the CA's first one where it has one like this. Other chains are
+    /// downloaded only where the first one is not like this, and one that can't be had costs
+    /// nothing.
+    pub fn preferring(self, chain: Option<ChainPreference>) -> Self {
+        Self { preferred_chain: chain, ..self }
     }
 
     /// The state to go on from, as it was last handed out with [`Step::Save`] or is now.
@@ -210,14 +221,30 @@ impl Issue {
                 State::Download(call) => {
                     let chain = ready!(call.poll(cx)?);
                     if self.accepts(&chain)? {
-                        return Ok(Progress::Ready(chain));
+                        if self.is_content_with(cx, &chain) {
+                            return Ok(Progress::Ready(chain));
+                        }
+                        self.state = State::Alternates(Alternates::of(chain, cx.session.width()));
+                        continue;
                     }
                     self.state = self.void();
                     return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                 }
+                State::Alternates(alternates) => {
+                    let Some(preference) = &self.preferred_chain else { return Err(Misuse::Input.into()) };
+                    let chain = ready!(alternates.poll_for(cx, preference)?);
+                    return chain.map(Progress::Ready).ok_or_else(|| Misuse::Input.into());
+                }
                 State::End(_) => return Err(Misuse::Input.into()),
             }
         }
+    }
+
+    /// Whether no other chain may be better.
+    fn is_content_with(&self, cx: &Cx<'_>, chain: &Chain) -> bool {
+        let preference = self.preferred_chain.as_ref();
+        chain.alternates.is_empty()
+            || preference.is_none_or(|preference| chain.is_preferred(preference, cx.session.sha256()))
     }
 
     /// Whether a certificate is for what was asked for. If not, and if the CSR was not sent by this
@@ -405,6 +432,10 @@ impl Issue {
     fn cancel(&mut self) -> Result<(), Error> {
         if self.has_not_begun() {
             return Err(Error::Cancelled);
+        }
+        if let State::Alternates(alternates) = &mut self.state {
+            let chain = alternates.give_up().ok_or(Error::Cancelled);
+            self.end(chain);
         }
         let State::End(end) = &mut self.state else {
             self.end(Err(Error::Cancelled));

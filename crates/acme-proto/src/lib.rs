@@ -108,6 +108,7 @@
 extern crate alloc;
 
 mod account;
+mod alternates;
 mod authorization;
 mod authorize;
 mod base64url;
@@ -148,6 +149,7 @@ mod url;
 mod wish;
 
 pub use account::{Account, AccountStatus};
+pub use alternates::{ChainPreference, Chains};
 pub use authorization::{Authorization, AuthorizationStatus};
 pub use call::Call;
 pub use chain::{Chain, Leaf};

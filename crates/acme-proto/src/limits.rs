@@ -65,6 +65,8 @@ pub const MAX_BODY: usize = 1 << 20;
 pub const EXCHANGE_TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Most certificates of a chain.
 pub const MAX_CHAIN: usize = 10;
+/// Most chains of a certificate that are downloaded beside the first one.
+pub const MAX_ALTERNATES: usize = 8;
 /// Most pages of an account's list of orders that are read.
 pub const MAX_ORDER_PAGES: u32 = 10;
 /// Most orders of that list that are read.

@@ -169,6 +169,10 @@ impl Session {
         self.is_changing_key = false;
     }
 
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
     pub(crate) fn width(&self) -> usize {
         self.width
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use acme_http::AsyncClient;
 use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
 use acme_proto::{
-    AsyncSolver, Authorization, DeactivateAccount, Flow, Identifier, ListOrders, Misuse, Operation,
-    OrderList, PreAuthorize, PreAuthorized, RenewalInfo, RevocationReason, Revoke, Session,
+    AsyncSolver, Authorization, Chain, Chains, DeactivateAccount, Flow, Identifier, ListOrders, Misuse,
+    Operation, OrderList, PreAuthorize, PreAuthorized, RenewalInfo, RevocationReason, Revoke, Session,
 };
 
 use crate::connect::DirectoryUrl;
@@ -71,6 +71,15 @@ impl Account {
     /// Prepares [`issue`](Self::issue) with a journal, an observer or an interrupt.
     pub fn issuance<'a>(&'a self, request: &'a IssueRequest) -> Issuance<'a> {
         Issuance::new(self, request)
+    }
+
+    /// Downloads all chains that the CA has for the certificate of an order, its first one first.
+    /// [`Certificate::new`] puts one of them together with the key.
+    ///
+    /// # Errors
+    /// When the order has no certificate, or when one of the chains can't be had.
+    pub async fn chains(&self, order_url: &str) -> Result<Vec<Chain>> {
+        self.call(Chains::of_order(order_url)).await
     }
 
     /// When the CA wants a certificate to be renewed; `None` where it does not say: that of the

@@ -145,6 +145,7 @@ impl<'a> Issuance<'a> {
         let identifiers = self.request.identifiers().map_err(acme_proto::Error::from)?;
         let choices = identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
         let (flow, key) = self.flow(identifiers, choices).await?;
+        let flow = flow.preferring(self.request.chain_preference().cloned());
         let hands = Hands { journal: self.journal, observer: self.observer, interrupt: self.interrupt };
         Ok((self.account.driver().run(flow, Some(solver), hands).await?, key))
     }

@@ -56,6 +56,9 @@ pub(crate) struct Ca {
     pub(crate) ignores_profiles: bool,
     /// What renewalInfo answers, and its Retry-After.
     pub(crate) renewal_info: (Value, Option<&'static str>),
+    /// The issuer and the key of the CA certificate in each chain, the first one's first. Without
+    /// any, there is the leaf alone.
+    pub(crate) chains: Vec<(&'static str, u8)>,
     /// Whether responses are changed on their way: what the client then asks for makes no sense.
     pub(crate) is_mad: bool,
     faults: Vec<Fault>,
@@ -292,7 +295,8 @@ impl Ca {
                 ("order", Some(id), ["finalize"]) => self.finalize(id, payload),
                 ("authz", Some(id), []) => self.authorization(id, payload),
                 ("chall", Some(id), [kind]) => self.challenge(id, kind),
-                ("cert", Some(id), []) => self.certificate(id),
+                ("cert", Some(id), []) => self.certificate(id, 0),
+                ("cert", Some(id), [chain]) => self.certificate(id, chain.parse().expect("a number")),
                 _ => self.problem(404, "malformed"),
             },
             _ => self.problem(404, "malformed"),
@@ -499,8 +503,16 @@ impl Ca {
         self.json(200, self.challenge_document(id, kind))
     }
 
-    fn certificate(&mut self, id: usize) -> Response<Vec<u8>> {
-        let mut response = Response::new(self.orders[id].chain.clone().into_bytes());
+    fn certificate(&mut self, id: usize, chain: usize) -> Response<Vec<u8>> {
+        let mut pem = self.orders[id].chain.clone();
+        if let Some((issuer, key)) = self.chains.get(chain) {
+            pem += &der::pem("CERTIFICATE", &der::authority(issuer, &der::public_key(*key)));
+        }
+        let mut response = Response::new(pem.into_bytes());
+        for other in (0..self.chains.len()).filter(|other| *other != chain) {
+            let link = format!("</cert/{id}/{other}>;rel=\"alternate\"");
+            response.headers_mut().append("link", HeaderValue::from_str(&link).expect("a header"));
+        }
         self.add_nonce(&mut response);
         response
     }

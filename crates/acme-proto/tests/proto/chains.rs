@@ -1,9 +1,13 @@
 //! Certificate chains: what is refused before a certificate is called issued.
 
-use acme_proto::{Chain, Error, Leaf, Operation, Violation, limits};
+use acme_proto::{
+    Chain, ChainPreference, Chains, Error, Input, Issue, Leaf, Operation, SolverError, Step, Violation,
+    limits,
+};
 
 use super::ca::{Action, Canned};
 use super::der::{certificate, pem, public_key};
+use super::sha256::sha256;
 use super::world::{CERTIFICATE_KEY, World, names};
 
 fn leaf() -> String {
@@ -146,8 +150,8 @@ fn alternates_come_from_several_headers_and_from_lists() {
 fn chain_is_asked_for_by_its_media_type() {
     let mut world = World::warm();
     let mut flow = Chain::download("https://ca.test/cert/0");
-    let step = acme_proto::Flow::resume(&mut flow, &mut world.session, acme_proto::Input::Start, world.now);
-    let Ok(acme_proto::Step::Exchange(exchanges)) = step else { panic!() };
+    let step = acme_proto::Flow::resume(&mut flow, &mut world.session, Input::Start, world.now);
+    let Ok(Step::Exchange(exchanges)) = step else { panic!() };
     assert_eq!(exchanges[0].request.headers()["accept"], Chain::MEDIA_TYPE);
 }
 
@@ -158,4 +162,125 @@ fn leaf_of_garbage_is_none() {
         assert_eq!(Leaf::from_der(&der[..end]), None);
     }
     assert!(Leaf::from_der(&der).is_some());
+}
+
+/// A CA with three chains, the first to `Old Root`.
+fn with_chains() -> World {
+    let mut world = World::warm();
+    world.ca.chains = vec![("Old Root", 1), ("New Root", 2), ("Third Root", 3)];
+    world
+}
+
+fn issuer(name: &str) -> ChainPreference {
+    ChainPreference::IssuerName(name.to_string())
+}
+
+fn key(seed: u8) -> ChainPreference {
+    ChainPreference::IssuerKey(sha256(&public_key(seed)))
+}
+
+fn issue_preferring(world: &mut World, preference: Option<ChainPreference>) -> Chain {
+    world.run(&mut super::world::issue(&["a.example"]).preferring(preference)).unwrap().chain
+}
+
+#[test]
+fn other_chains_are_left_alone_where_the_first_one_will_do() {
+    for preference in [None, Some(issuer("Old Root")), Some(key(1))] {
+        let mut world = with_chains();
+        let chain = issue_preferring(&mut world, preference);
+        assert_eq!(chain.issuer_name().as_deref(), Some("Old Root"));
+        assert_eq!(world.count("certificate"), 1);
+        assert_eq!(chain.alternates, ["https://ca.test/cert/0/1", "https://ca.test/cert/0/2"]);
+    }
+}
+
+#[test]
+fn preferred_chain_is_taken() {
+    for preference in [issuer("Third Root"), key(3)] {
+        let mut world = with_chains();
+        let chain = issue_preferring(&mut world, Some(preference));
+        assert_eq!(chain.issuer_name().as_deref(), Some("Third Root"));
+        assert_eq!((world.count("certificate /cert/0"), world.count("certificate /cert/0/")), (3, 2));
+    }
+}
+
+#[test]
+fn first_chain_is_taken_where_none_is_like_the_preferred_one() {
+    for preference in [issuer("old root"), issuer("Old"), key(9), key(CERTIFICATE_KEY)] {
+        let mut world = with_chains();
+        let chain = issue_preferring(&mut world, Some(preference));
+        assert_eq!(chain.issuer_name().as_deref(), Some("Old Root"));
+    }
+}
+
+#[test]
+fn chain_that_cannot_be_had_costs_nothing() {
+    let other_leaf = pem("CERTIFICATE", &certificate(&names(&["a.example"]), &public_key(0x77)))
+        + &pem("CERTIFICATE", &super::der::authority("Third Root", &public_key(3)));
+    let faults = [
+        Action::NotSent,
+        Action::Lost,
+        Action::Instead(Canned::problem(404, "malformed")),
+        Action::Instead(Canned::problem(429, "rateLimited").header("retry-after", "86400")),
+        Action::Instead(Canned::new(200, "<html>")),
+        Action::Instead(Canned::new(200, other_leaf)),
+    ];
+    for fault in faults {
+        let mut world = with_chains();
+        world.ca.fail_later(Operation::Certificate, 1, 9, fault);
+        let chain = issue_preferring(&mut world, Some(issuer("Third Root")));
+        assert_eq!(chain.issuer_name().as_deref(), Some("Old Root"));
+        assert!(world.ca.in_place.is_empty());
+    }
+}
+
+#[test]
+fn only_so_many_chains_are_downloaded() {
+    for (others, expected) in [
+        (limits::MAX_ALTERNATES, limits::MAX_ALTERNATES + 1),
+        (limits::MAX_ALTERNATES + 1, limits::MAX_ALTERNATES + 1),
+    ] {
+        let mut world = World::warm();
+        world.ca.chains = vec![("Old Root", 1); others + 1];
+        issue_preferring(&mut world, Some(issuer("New Root")));
+        assert_eq!(world.count("certificate"), expected);
+    }
+}
+
+#[test]
+fn cancel_among_the_chains_hands_the_first_one_out() {
+    let mut world = with_chains();
+    let mut flow: Issue = super::world::issue(&["a.example"]).preferring(Some(issuer("New Root")));
+    let mut input = Input::Start;
+    let issued = loop {
+        let step = acme_proto::Flow::resume(&mut flow, &mut world.session, input, world.now).unwrap();
+        let is_search = matches!(&step, Step::Exchange(exchanges) if exchanges.len() == 2);
+        input = match world.perform(step) {
+            Ok(_) if is_search => Input::Cancel,
+            Ok(input) => input,
+            Err(issued) => break issued,
+        };
+    };
+    assert_eq!(issued.chain.issuer_name().as_deref(), Some("Old Root"));
+    let left: Vec<&SolverError> = issued.left_in_place.iter().map(|(_, error)| error).collect();
+    assert!(left.len() == 1 && left[0].is_temporary());
+}
+
+#[test]
+fn all_chains_of_an_order_can_be_had() {
+    let mut world = with_chains();
+    let issued = world.issue(&["a.example"]).unwrap();
+    let chains = world.run(&mut Chains::of_order(&issued.order_url)).unwrap();
+    let roots: Vec<_> = chains.iter().filter_map(Chain::issuer_name).collect();
+    assert_eq!(roots, ["Old Root", "New Root", "Third Root"]);
+    world.ca.fail_later(Operation::Certificate, 1, 1, Action::Instead(Canned::problem(404, "malformed")));
+    world.run(&mut Chains::of_order(&issued.order_url)).unwrap_err();
+}
+
+#[test]
+fn order_without_a_certificate_has_no_chains() {
+    let mut world = World::warm();
+    let order = world.run(&mut acme_proto::Order::create(&super::world::intent(&["a.example"]))).unwrap();
+    let Error::Protocol(error) = world.run(&mut Chains::of_order(&order.url)).unwrap_err() else { panic!() };
+    assert_eq!(error.violation, Violation::Member("certificate"));
 }

@@ -28,12 +28,22 @@ pub(crate) fn csr(names: &[Identifier], public_key: &[u8]) -> Vec<u8> {
 
 /// A certificate for these names and this key.
 pub(crate) fn certificate(names: &[Identifier], public_key: &[u8]) -> Vec<u8> {
+    issued_by(&sequence(&[]), names, public_key)
+}
+
+/// A CA's certificate, issued by who has this common name.
+pub(crate) fn authority(issuer: &str, public_key: &[u8]) -> Vec<u8> {
+    let common_name = sequence(&[&tlv(OID, &[0x55, 0x04, 0x03]), &tlv(UTF8_STRING, issuer.as_bytes())]);
+    issued_by(&sequence(&[&tlv(SET, &common_name)]), &[], public_key)
+}
+
+fn issued_by(issuer: &[u8], names: &[Identifier], public_key: &[u8]) -> Vec<u8> {
     let validity = sequence(&[&tlv(UTC_TIME, b"260101000000Z"), &tlv(UTC_TIME, b"260401000000Z")]);
     let to_be_signed = sequence(&[
         &tlv(CONTEXT_0, &tlv(INTEGER, &[2])),
         &tlv(INTEGER, &[0x2a]),
         &algorithm(),
-        &sequence(&[]),
+        issuer,
         &validity,
         &sequence(&[]),
         public_key,
@@ -99,6 +109,7 @@ const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OID: u8 = 0x06;
+const UTF8_STRING: u8 = 0x0c;
 const UTC_TIME: u8 = 0x17;
 const SET: u8 = 0x31;
 const CONTEXT_0: u8 = 0xa0;

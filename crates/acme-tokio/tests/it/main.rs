@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod account;
+mod chains;
 mod differential;
 mod dropped;
 mod http2;
