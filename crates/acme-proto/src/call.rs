@@ -135,6 +135,9 @@ impl<T> Call<T> {
         let url = self.target_url(session)?;
         if !self.is_signed() {
             self.stage = Stage::Request(url.clone());
+            if self.request.operation == Operation::NewNonce {
+                session.count_nonce_fetch(now);
+            }
             let method = self.request.method.clone();
             return self.send_get(session, self.request.operation, method, &url);
         }
@@ -143,6 +146,7 @@ impl<T> Call<T> {
         let Some(nonce) = self.nonce(session, now) else {
             let url = resource(session, Operation::NewNonce, |directory| directory.new_nonce.as_ref())?;
             self.stage = Stage::Nonce(url.clone());
+            session.count_nonce_fetch(now);
             return self.send_get(session, Operation::NewNonce, Method::HEAD, &url);
         };
         self.signed_with = session.key_generation();

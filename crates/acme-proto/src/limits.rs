@@ -9,8 +9,12 @@ use core::time::Duration;
 pub const MAX_IDENTIFIERS: usize = 1000;
 /// Most exchanges that a session performs at once, unless told otherwise.
 pub const DEFAULT_WIDTH: usize = 16;
-/// Most newNonce requests at once; Let's Encrypt takes a burst of ten.
-pub const MAX_NONCE_FETCHES: usize = 8;
+/// Most newNonce requests at once. Let's Encrypt takes a burst of ten from an address, and answers
+/// 503 to more.
+pub const MAX_NONCE_FETCHES: u32 = 10;
+/// How many more of them each second. At this rate Let's Encrypt lets them follow, and an order of
+/// a hundred names, each of whose responses brings one nonce, gets ten and one for each 50 ms.
+pub const NONCE_FETCHES_PER_SECOND: u32 = 20;
 /// Most nonces that are kept for each exchange of the session's width.
 pub const NONCES_PER_WIDTH: usize = 2;
 /// How long a nonce is kept.

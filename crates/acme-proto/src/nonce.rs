@@ -42,3 +42,42 @@ impl NoncePool {
         });
     }
 }
+
+/// How many newNonce requests may go out: at most [`limits::MAX_NONCE_FETCHES`], and after that
+/// [`limits::NONCE_FETCHES_PER_SECOND`]. A clock that is set costs or gives at most the burst.
+#[derive(Debug)]
+pub(crate) struct NonceFetches {
+    thousandths: u64,
+    as_of: Option<Timestamp>,
+}
+
+impl Default for NonceFetches {
+    fn default() -> Self {
+        Self { thousandths: Self::BURST, as_of: None }
+    }
+}
+
+impl NonceFetches {
+    const ONE: u64 = 1000;
+    const BURST: u64 = limits::MAX_NONCE_FETCHES as u64 * Self::ONE;
+
+    /// Tells whether one more may go out.
+    pub(crate) fn has_one(&mut self, now: Timestamp) -> bool {
+        self.refill(now);
+        self.thousandths >= Self::ONE
+    }
+
+    /// Counts one that goes out.
+    pub(crate) fn count(&mut self, now: Timestamp) {
+        self.refill(now);
+        self.thousandths = self.thousandths.saturating_sub(Self::ONE);
+    }
+
+    fn refill(&mut self, now: Timestamp) {
+        let passed = self.as_of.map_or(0, |as_of| now.as_millisecond() - as_of.as_millisecond());
+        let passed = u64::try_from(passed).unwrap_or(0);
+        let more = passed.saturating_mul(u64::from(limits::NONCE_FETCHES_PER_SECOND));
+        self.thousandths = self.thousandths.saturating_add(more).min(Self::BURST);
+        self.as_of = Some(now);
+    }
+}

@@ -9,7 +9,6 @@ use core::time::Duration;
 use crate::call::{Call, Next, Outcome, Prelude};
 use crate::error::{Error, Misuse};
 use crate::flow::{Exchange, Step};
-use crate::limits;
 use crate::part::{Cx, Progress};
 
 /// Calls that go on in lockstep: in each step as many exchanges as the width allows, and every
@@ -115,61 +114,77 @@ impl<T> Round<T> {
 
     /// All exchanges that can go; where none can, the shortest wait. None where no call is left.
     fn step(&mut self, cx: &mut Cx<'_>) -> Option<Step<Infallible>> {
-        let mut exchanges: Vec<Exchange> = Vec::new();
-        let mut sent = Vec::new();
-        let mut preludes = Preludes::default();
-        let mut shortest: Option<Duration> = None;
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            if exchanges.len() == self.width {
+        let mut gathered = Gathered::default();
+        for index in 0..self.slots.len() {
+            if gathered.sent.len() == self.width {
                 break;
             }
-            let Slot::Open { call, wait } = slot else { continue };
-            if wait.is_zero() {
-                if !preludes.admit(call.prelude(cx.session, cx.now)) {
-                    continue;
-                }
-                match call.next(cx.session, cx.now) {
-                    Ok(Next::Send(exchange)) => {
-                        exchanges.push(*exchange);
-                        sent.push(index);
-                        continue;
-                    }
-                    Ok(Next::Wait(asked)) => *wait = asked,
-                    Err(error) => {
-                        *slot = Slot::Closed(Some(Err(error)));
-                        continue;
-                    }
-                }
-            }
-            shortest = Some(shortest.map_or(*wait, |shortest| shortest.min(*wait)));
+            self.gather(cx, index, &mut gathered);
         }
-        if !exchanges.is_empty() {
-            self.outstanding = Outstanding::Exchanges(sent);
-            return Some(Step::Exchange(exchanges));
+        if gathered.sent.is_empty()
+            && let Some(index) = gathered.held_back
+        {
+            // Nothing else goes on that could bring a nonce.
+            gathered.is_forced = true;
+            self.gather(cx, index, &mut gathered);
         }
-        let wait = shortest?;
+        if !gathered.sent.is_empty() {
+            self.outstanding = Outstanding::Exchanges(gathered.sent);
+            return Some(Step::Exchange(gathered.exchanges));
+        }
+        let wait = gathered.shortest_wait?;
         self.outstanding = Outstanding::Wait(wait);
         Some(Step::Wait(wait))
     }
+
+    /// Adds what one call has to do next.
+    fn gather(&mut self, cx: &mut Cx<'_>, index: usize, gathered: &mut Gathered) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Slot::Open { call, wait } = slot else { return };
+        if wait.is_zero() {
+            let prelude = call.prelude(cx.session, cx.now);
+            if !gathered.admits(cx, prelude) {
+                gathered.held_back = gathered.held_back.or(Some(index));
+                return;
+            }
+            match call.next(cx.session, cx.now) {
+                Ok(Next::Send(exchange)) => {
+                    gathered.exchanges.push(*exchange);
+                    gathered.sent.push(index);
+                    return;
+                }
+                Ok(Next::Wait(asked)) => *wait = asked,
+                Err(error) => {
+                    *slot = Slot::Closed(Some(Err(error)));
+                    return;
+                }
+            }
+        }
+        gathered.shortest_wait = Some(gathered.shortest_wait.map_or(*wait, |shortest| shortest.min(*wait)));
+    }
 }
 
-/// What the calls of one step need before their own requests: one directory serves them all, and
-/// only so many nonces are fetched at once.
+/// What the calls of one step have to do: one directory serves them all, and only so many nonces
+/// are fetched.
 #[derive(Default)]
-struct Preludes {
-    directories: usize,
-    nonces: usize,
+struct Gathered {
+    exchanges: Vec<Exchange>,
+    /// The slots of the exchanges.
+    sent: Vec<usize>,
+    shortest_wait: Option<Duration>,
+    /// The first call that was not admitted.
+    held_back: Option<usize>,
+    fetches_directory: bool,
+    is_forced: bool,
 }
 
-impl Preludes {
-    fn admit(&mut self, prelude: Option<Prelude>) -> bool {
-        let (count, limit) = match prelude {
-            None => return true,
-            Some(Prelude::Directory) => (&mut self.directories, 1),
-            Some(Prelude::Nonce) => (&mut self.nonces, limits::MAX_NONCE_FETCHES),
-        };
-        *count += 1;
-        *count <= limit
+impl Gathered {
+    fn admits(&mut self, cx: &mut Cx<'_>, prelude: Option<Prelude>) -> bool {
+        match prelude {
+            None => true,
+            Some(Prelude::Directory) => !mem::replace(&mut self.fetches_directory, true),
+            Some(Prelude::Nonce) => cx.session.may_fetch_nonce(cx.now) || self.is_forced,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::base64url;
 use crate::directory::Directory;
 use crate::error::{Error, Misuse};
 use crate::limits;
-use crate::nonce::NoncePool;
+use crate::nonce::{NonceFetches, NoncePool};
 use crate::signer::{Jwk, Signer};
 use crate::url::Url;
 
@@ -32,6 +32,7 @@ pub struct Session {
     jitter: u64,
     directory: Option<(Directory, Timestamp)>,
     nonces: NoncePool,
+    nonce_fetches: NonceFetches,
     account: Option<SessionAccount>,
     /// Counts the keys that the session has signed with: what was signed or computed with an
     /// earlier one may be refused.
@@ -64,6 +65,7 @@ impl Session {
             jitter: seed,
             directory: None,
             nonces: NoncePool::default(),
+            nonce_fetches: NonceFetches::default(),
             account: None,
             key_generation: 0,
             is_changing_key: false,
@@ -82,6 +84,7 @@ impl Session {
             jitter: seed,
             directory: self.directory.clone(),
             nonces: NoncePool::default(),
+            nonce_fetches: NonceFetches::default(),
             account: None,
             key_generation: 0,
             is_changing_key: false,
@@ -198,6 +201,15 @@ impl Session {
 
     pub(crate) fn take_nonce(&mut self, now: Timestamp) -> Option<String> {
         self.nonces.take(now)
+    }
+
+    /// Tells whether one more newNonce request may go out.
+    pub(crate) fn may_fetch_nonce(&mut self, now: Timestamp) -> bool {
+        self.nonce_fetches.has_one(now)
+    }
+
+    pub(crate) fn count_nonce_fetch(&mut self, now: Timestamp) {
+        self.nonce_fetches.count(now);
     }
 
     pub(crate) fn nonce_count(&mut self, now: Timestamp) -> usize {

@@ -1,4 +1,4 @@
-//! The protocol against the CA as a value: no socket, and a clock that only waits move.
+//! The protocol against the CA as a value: no socket, and a clock that only waits and round trips move.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -84,6 +84,7 @@ impl World {
                     self.round_trips += 1;
                     let responses = exchanges.into_iter().map(|exchange| self.exchange(exchange)).collect();
                     self.validate();
+                    self.pass(ROUND_TRIP);
                     Input::Responses(responses)
                 }
                 Step::Sign(_) => panic!("all keys are in memory"),
@@ -177,6 +178,9 @@ pub(crate) fn intent(identifiers: &[Identifier]) -> Intent {
 fn choices(identifiers: &[Identifier]) -> Vec<(Identifier, Vec<ChallengeType>)> {
     identifiers.iter().map(|identifier| (identifier.clone(), vec![ChallengeType::Http01])).collect()
 }
+
+/// How long requests and their responses are on their way.
+const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 /// More steps than any run of these tests has.
 const MAX_STEPS: usize = 20_000;

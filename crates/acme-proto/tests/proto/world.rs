@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) saved: Option<Checkpoint>,
     pub(crate) waited: Duration,
+    /// How long a step of exchanges takes.
+    pub(crate) round_trip: Duration,
     /// How many exchanges there were, in how many steps.
     pub(crate) exchanges: usize,
     pub(crate) phases: usize,
@@ -56,6 +58,7 @@ impl World {
             now: "2026-01-15T00:00:00Z".parse().expect("a time"),
             saved: None,
             waited: Duration::ZERO,
+            round_trip: Duration::ZERO,
             exchanges: 0,
             phases: 0,
             most_nonces_at_once: 0,
@@ -156,6 +159,7 @@ impl World {
                 for exchange in &exchanges {
                     self.note(&describe(exchange));
                 }
+                self.now = self.now.checked_add(self.round_trip).expect("a time");
                 Input::Responses(exchanges.iter().map(|exchange| self.ca.handle(exchange)).collect())
             }
             Step::Wait(wait) => {
