@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use acme_proto::{CertificateId, ChainPreference, Identifier, Intent, Misuse, Profile};
+use acme_proto::{CertificateId, ChainPreference, Identifier, Intent, Issue, Misuse, Profile};
 use jiff::Timestamp;
 
 use crate::certificate::CertificateInfo;
@@ -29,6 +29,8 @@ pub struct IssueRequest {
     replaces: Option<CertificateId>,
     ancestor_domains: Vec<String>,
     preferred_chain: Option<ChainPreference>,
+    confirmed_account_uris: Vec<String>,
+    allows_partial: bool,
 }
 
 #[derive(Clone)]
@@ -51,6 +53,8 @@ impl IssueRequest {
             replaces: None,
             ancestor_domains: Vec::new(),
             preferred_chain: None,
+            confirmed_account_uris: Vec::new(),
+            allows_partial: false,
         }
     }
 
@@ -122,10 +126,30 @@ impl IssueRequest {
         self
     }
 
-    /// The chain that is preferred. It makes no difference to what is ordered.
-    #[must_use]
-    pub fn chain_preference(&self) -> Option<&ChainPreference> {
-        self.preferred_chain.as_ref()
+    /// Takes the URI of another account in a dns-persist-01 challenge for right: whoever has that
+    /// account will have certificates for the names.
+    pub fn danger_confirm_account_uri(mut self, uri: impl Into<String>) -> Self {
+        self.confirmed_account_uris.push(uri.into());
+        self
+    }
+
+    /// Leaves names out that the CA refuses to make an order for, if it names them and others are
+    /// left. Which ones, the outcome says. With a CSR of one's own it makes no difference.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-6.7.1>
+    pub fn allow_partial(mut self) -> Self {
+        self.allows_partial = true;
+        self
+    }
+
+    pub(crate) fn allows_partial(&self) -> bool {
+        self.allows_partial
+    }
+
+    /// Tells a flow what it needs to know besides what is ordered.
+    pub(crate) fn direct(&self, flow: Issue) -> Issue {
+        flow.preferring(self.preferred_chain.clone())
+            .danger_confirm_account_uris(self.confirmed_account_uris.clone())
     }
 
     /// The names as the CA gets them.
@@ -195,10 +219,23 @@ impl IssueRequest {
                 .is_ok_and(|key| key.public_key_der() == given.as_ref().public_key_der()),
         };
         has_key
-            && intent.identifiers == identifiers
+            && self.has_names_of(intent, identifiers)
             && intent.not_before == self.not_before
             && intent.not_after == self.not_after
             && intent.profile == self.profile
+    }
+
+    /// All names, or those that the CA did not refuse.
+    fn has_names_of(&self, intent: &Intent, identifiers: &[Identifier]) -> bool {
+        if intent.left_out.is_empty() {
+            return intent.identifiers == identifiers;
+        }
+        let is_there = |name: &Identifier| {
+            intent.identifiers.contains(name) || intent.left_out.iter().any(|out| out.identifier == *name)
+        };
+        self.allows_partial
+            && identifiers.iter().all(is_there)
+            && intent.identifiers.iter().all(|name| identifiers.contains(name))
     }
 }
 

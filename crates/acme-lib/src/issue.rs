@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use acme_keys::{Certificate, IssueRequest, PrivateKey};
-use acme_proto::{Challenge, ChallengeType, Checkpoint, Identifier, Issue, SecretText, Solver, SolverError};
+use acme_keys::{Certificate, IssueFlow, IssueRequest, PrivateKey};
+use acme_proto::{
+    Challenge, ChallengeType, Checkpoint, Identifier, Issue, LeftOut, SecretText, Solver, SolverError,
+};
 
 use crate::account::Account;
 use crate::driver::{Event, Hands, Interrupt, Journal};
@@ -33,6 +35,9 @@ pub struct Issued {
     pub order_url: String,
     /// The profile of the order, where it has one.
     pub profile: Option<String>,
+    /// The names that it is not for, since the CA refused them; only with
+    /// [`IssueRequest::allow_partial`].
+    pub left_out: Vec<LeftOut>,
     /// The responses that could not be taken away, and why; they stay in the journal's last
     /// checkpoint, to be taken away later.
     pub left_in_place: Vec<(Challenge, SolverError)>,
@@ -50,6 +55,9 @@ pub struct IssuedChain {
     pub order_url: String,
     /// The profile of the order, where it has one.
     pub profile: Option<String>,
+    /// The names that it is not for, since the CA refused them; only with
+    /// [`IssueRequest::allow_partial`].
+    pub left_out: Vec<LeftOut>,
     /// As [`Issued::left_in_place`].
     pub left_in_place: Vec<(Challenge, SolverError)>,
 }
@@ -96,6 +104,7 @@ impl<'a, P: Persist> Issuance<'a, P> {
             certificate,
             order_url: issued.order_url,
             profile: issued.profile,
+            left_out: issued.left_out,
             left_in_place: issued.left_in_place,
         })
     }
@@ -111,15 +120,17 @@ impl<'a, P: Persist> Issuance<'a, P> {
             private_key_pem: key.map(|key| key.as_ref().to_pem()),
             order_url: issued.order_url,
             profile: issued.profile,
+            left_out: issued.left_out,
             left_in_place: issued.left_in_place,
         })
     }
 
     fn obtain(mut self, solver: &mut dyn Solver) -> Result<(acme_proto::Issued, Option<PrivateKey>)> {
         let identifiers = self.request.identifiers().map_err(acme_proto::Error::from)?;
-        let choices = identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
-        let (flow, key) = self.flow(identifiers, choices)?;
-        let flow = flow.preferring(self.request.chain_preference().cloned());
+        let choices: Vec<_> =
+            identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
+        let (flow, key) = self.flow(identifiers, choices.clone())?;
+        let flow = IssueFlow::new(self.request, flow, choices, key.as_ref());
         let hands = Hands {
             solver: Some(solver),
             journal: self.journal.map(|journal| journal as _),

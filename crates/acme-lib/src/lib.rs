@@ -89,7 +89,7 @@ pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
 };
 pub use acme_proto::{
-    Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, Problem, ProblemKind, Refusal,
+    Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem, ProblemKind, Refusal,
     RenewalInfo, RenewalMoment, Solver, UserAction,
 };
 pub use acme_solver::Http01;

@@ -19,12 +19,18 @@ mod in_process;
 mod interrupted;
 #[path = "lib/issue.rs"]
 mod issue;
+#[path = "lib/name_server.rs"]
+mod name_server;
 #[path = "lib/operations.rs"]
 mod operations;
 #[path = "lib/options.rs"]
 mod options;
+#[path = "lib/partial.rs"]
+mod partial;
 #[path = "lib/persist.rs"]
 mod persist;
+#[path = "lib/records.rs"]
+mod records;
 #[path = "lib/roll_over.rs"]
 mod roll_over;
 #[path = "lib/steps.rs"]

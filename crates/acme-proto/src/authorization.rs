@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::challenge::{ChallengeStatus, OfferedChallenge};
-use crate::error::{Error, Refusal, Violation};
+use crate::error::{Error, Misuse, Refusal, Violation};
 use crate::flow::Operation;
 use crate::identifier::Identifier;
 use crate::json;
@@ -109,6 +109,11 @@ impl Authorization {
     #[must_use]
     pub fn order_identifier(&self) -> Identifier {
         self.identifier.with_wildcard(self.wildcard)
+    }
+
+    pub(crate) fn no_challenge(&self) -> Error {
+        let offered: Vec<_> = self.challenges.iter().map(|offered| offered.kind.as_str()).collect();
+        Misuse::NoChallenge { identifier: self.order_identifier(), offered: offered.join(", ") }.into()
     }
 
     /// The refusal that an authorization is which can't become valid any more.

@@ -17,7 +17,7 @@ use crate::order::{Order, OrderStatus};
 use crate::part::{Cx, Progress, ready};
 use crate::poll::Poll;
 use crate::round::{Outcomes, Round, RoundEnd};
-use crate::session::Thumbprint;
+use crate::session::Respondent;
 
 /// Takes a pending order to the point where it is pending no longer.
 ///
@@ -75,12 +75,13 @@ impl Authorize {
         cx: &mut Cx<'_>,
         checkpoint: &mut Checkpoint,
         choices: &Choices,
+        confirmed: &[String],
     ) -> Result<Progress<Order>, Error> {
         loop {
             match &mut self.state {
                 State::Read(round) => {
                     let authorizations = all_read(ready!(round.poll(cx)?))?;
-                    let challenges = self.choose(cx, &authorizations, choices)?;
+                    let challenges = self.choose(cx, &authorizations, choices, confirmed)?;
                     if challenges.is_empty() {
                         self.state = State::Look;
                         continue;
@@ -131,8 +132,10 @@ impl Authorize {
         cx: &mut Cx<'_>,
         authorizations: &[Authorization],
         choices: &Choices,
+        confirmed: &[String],
     ) -> Result<Vec<Challenge>, Error> {
-        let thumbprint = cx.session.thumbprint().ok_or(Misuse::NoAccount)?;
+        let respondent = cx.session.respondent().ok_or(Misuse::NoAccount)?;
+        let respondent = respondent.danger_confirm_account_uris(confirmed);
         self.key_generation = cx.session.key_generation();
         self.presentations += 1;
         self.pending.clear();
@@ -156,7 +159,7 @@ impl Authorize {
             if authorization.challenges.iter().any(|challenge| challenge.status == ChallengeStatus::Valid) {
                 continue;
             }
-            let (offered, challenge) = choose_one(authorization, choices, &thumbprint)?;
+            let (offered, challenge) = choose_one(authorization, choices, &respondent)?;
             if offered.status != ChallengeStatus::Processing {
                 self.to_answer.push(challenge.clone());
             }
@@ -291,33 +294,36 @@ fn refused(authorizations: &[Authorization]) -> Result<(), Error> {
 pub(crate) fn choose_one<'a>(
     authorization: &'a Authorization,
     choices: &Choices,
-    thumbprint: &Thumbprint,
+    respondent: &Respondent,
 ) -> Result<(&'a OfferedChallenge, Challenge), Error> {
+    let mut fault = None;
+    for kind in types_for(authorization, choices) {
+        for offered in authorization.challenges.iter().filter(|offered| offered.kind == *kind) {
+            match Challenge::respond(authorization, offered, respondent) {
+                Ok(challenge) => return Ok((offered, challenge)),
+                Err(error) => fault = fault.or(Some(error)),
+            }
+        }
+    }
+    Err(fault.unwrap_or_else(|| authorization.no_challenge()))
+}
+
+/// The types that may be used for the authorization: those of its name, or of a name below it.
+fn types_for<'a>(authorization: &Authorization, choices: &'a Choices) -> &'a [ChallengeType] {
     let wanted = authorization.order_identifier();
-    let types = choices
+    let base = &authorization.identifier;
+    choices
         .iter()
         .find(|(identifier, _)| *identifier == wanted)
-        .or_else(|| choices.iter().find(|(identifier, _)| identifier.base() == authorization.identifier))
-        .map_or(&[][..], |(_, types)| types.as_slice());
-    types
-        .iter()
-        .filter_map(|kind| authorization.challenges.iter().find(|offered| offered.kind == *kind))
-        .find_map(|offered| Some((offered, Challenge::respond(authorization, offered, thumbprint)?)))
-        .ok_or_else(|| unsolvable(authorization, wanted, types))
+        .or_else(|| choices.iter().find(|(identifier, _)| identifier.base() == *base))
+        .or_else(|| choices.iter().find(|(identifier, _)| identifier.is_below(base)))
+        .map_or(&[][..], |(_, types)| types.as_slice())
 }
 
-/// The CA's fault where a type that is set up is offered without a token that can be used.
-fn unsolvable(authorization: &Authorization, wanted: Identifier, types: &[ChallengeType]) -> Error {
-    if authorization.challenges.iter().any(|offered| types.contains(&offered.kind)) {
-        return Error::protocol(Operation::Authorization, Violation::Member("token"));
-    }
-    let offered: Vec<_> = authorization.challenges.iter().map(|offered| offered.kind.as_str()).collect();
-    Misuse::NoChallenge { identifier: wanted, offered: offered.join(", ") }.into()
-}
-
-fn remember(checkpoint: &mut Checkpoint, challenges: &[Challenge]) {
+/// Notes what is to be taken away; a record that is to persist is not.
+pub(crate) fn remember(checkpoint: &mut Checkpoint, challenges: &[Challenge]) {
     for challenge in challenges {
-        if !checkpoint.presented.contains(challenge) {
+        if challenge.persist_record().is_none() && !checkpoint.presented.contains(challenge) {
             checkpoint.presented.push(challenge.clone());
         }
     }

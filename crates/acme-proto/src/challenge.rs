@@ -11,10 +11,13 @@ use serde_json::Value;
 
 use crate::authorization::Authorization;
 use crate::base64url;
+use crate::error::{Error, Violation};
+use crate::flow::Operation;
 use crate::identifier::Identifier;
 use crate::json;
+use crate::persist::{PersistOffer, PersistRecord};
 use crate::problem::Problem;
-use crate::session::Thumbprint;
+use crate::session::Respondent;
 use crate::url::Url;
 
 /// A way to prove control of an identifier.
@@ -26,6 +29,14 @@ use crate::url::Url;
 pub enum ChallengeType {
     /// A TXT record.
     Dns01,
+    /// A TXT record at a name of the account's own.
+    ///
+    /// <https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-account-label-03>
+    DnsAccount01,
+    /// A TXT record that stays.
+    ///
+    /// <https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist>
+    DnsPersist01,
     /// A file behind port 80.
     Http01,
     /// A certificate behind port 443 (RFC 8737).
@@ -40,6 +51,8 @@ impl ChallengeType {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Dns01 => "dns-01",
+            Self::DnsAccount01 => "dns-account-01",
+            Self::DnsPersist01 => "dns-persist-01",
             Self::Http01 => "http-01",
             Self::TlsAlpn01 => "tls-alpn-01",
             Self::Other(name) => name,
@@ -51,6 +64,8 @@ impl From<String> for ChallengeType {
     fn from(name: String) -> Self {
         match name.as_str() {
             "dns-01" => Self::Dns01,
+            "dns-account-01" => Self::DnsAccount01,
+            "dns-persist-01" => Self::DnsPersist01,
             "http-01" => Self::Http01,
             "tls-alpn-01" => Self::TlsAlpn01,
             _ => Self::Other(name),
@@ -90,6 +105,7 @@ pub struct OfferedChallenge {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.2>
     pub retry_after: Option<Duration>,
+    pub(crate) persist: Option<PersistOffer>,
 }
 
 impl OfferedChallenge {
@@ -107,6 +123,7 @@ impl OfferedChallenge {
             status: ChallengeStatus::from_wire(json::string(value, "status").unwrap_or("pending")),
             error: value.get("error").filter(|error| error.is_object()).map(Problem::from_json),
             retry_after: None,
+            persist: PersistOffer::from_json(value),
         })
     }
 
@@ -178,34 +195,63 @@ pub struct Challenge {
     pub kind: ChallengeType,
     /// Where the CA is told that the response is in place.
     pub url: String,
-    /// The token; letters, digits, `-` and `_` only.
+    /// The token; letters, digits, `-` and `_` only. Empty for dns-persist-01, which has none.
     pub token: String,
     key_authorization: String,
     digest: [u8; 32],
+    /// Of dns-account-01.
+    #[serde(default)]
+    account_label: Option<String>,
+    #[serde(default)]
+    persist_record: Option<PersistRecord>,
 }
 
 impl Challenge {
     /// The path of an http-01 response, before the token.
     pub const HTTP_PREFIX: &'static str = "/.well-known/acme-challenge/";
 
-    /// Computes the response to an offered challenge; `None` where its token can't be used.
-    #[must_use]
+    /// Computes the response to an offered challenge.
+    ///
+    /// # Errors
+    /// [`Violation::Member`] where its token or its list of issuers can't be used,
+    /// [`Misuse::AccountUri`](crate::Misuse::AccountUri) where it is for another account,
+    /// [`Misuse::NoChallenge`](crate::Misuse::NoChallenge) where such an identifier can't be proved in
+    /// this way.
     pub fn respond(
         authorization: &Authorization,
         offered: &OfferedChallenge,
-        thumbprint: &Thumbprint,
-    ) -> Option<Self> {
-        let token = offered.safe_token()?;
-        let key_authorization = thumbprint.key_authorization(token);
-        Some(Self {
+        respondent: &Respondent,
+    ) -> Result<Self, Error> {
+        let mut challenge = Self {
             identifier: authorization.identifier.clone(),
             wildcard: authorization.wildcard,
             kind: offered.kind.clone(),
             url: offered.url.clone(),
-            token: token.to_string(),
-            digest: thumbprint.sha256(key_authorization.as_bytes()),
-            key_authorization,
-        })
+            token: String::new(),
+            key_authorization: String::new(),
+            digest: [0; 32],
+            account_label: None,
+            persist_record: None,
+        };
+        if challenge.kind == ChallengeType::DnsPersist01 {
+            challenge.persist_record = Some(PersistRecord::respond(authorization, offered, respondent)?);
+            return Ok(challenge);
+        }
+        let has_record = matches!(challenge.kind, ChallengeType::Dns01 | ChallengeType::DnsAccount01);
+        if has_record && matches!(authorization.identifier, Identifier::Ip(_)) {
+            return Err(authorization.no_challenge());
+        }
+        let token = offered.safe_token();
+        let token =
+            token.ok_or_else(|| Error::protocol(Operation::Authorization, Violation::Member("token")))?;
+        let thumbprint = &respondent.thumbprint;
+        challenge.token = token.to_string();
+        challenge.key_authorization = thumbprint.key_authorization(token);
+        challenge.digest = thumbprint.sha256(challenge.key_authorization.as_bytes());
+        if challenge.kind == ChallengeType::DnsAccount01 {
+            challenge.account_label = Some(respondent.account_label());
+        }
+        Ok(challenge)
     }
 
     /// Makes up a challenge that no CA has asked for, to try a solver out; `None` where the token
@@ -227,6 +273,8 @@ impl Challenge {
             token: token.to_string(),
             digest: sha256(key_authorization.as_bytes()),
             key_authorization,
+            account_label: None,
+            persist_record: None,
         })
     }
 
@@ -246,20 +294,48 @@ impl Challenge {
         format!("{}{}", Self::HTTP_PREFIX, self.token)
     }
 
-    /// The name of a dns-01 TXT record.
+    /// The URL of an http-01 response.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.3> and
+    /// <https://www.rfc-editor.org/rfc/rfc8738#section-5>
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        let path = self.http_path();
+        match &self.identifier {
+            Identifier::Ip(IpAddr::V6(address)) => format!("http://[{address}]{path}"),
+            Identifier::Ip(IpAddr::V4(_)) | Identifier::Dns(_) | Identifier::Other { .. } => {
+                format!("http://{}{path}", self.identifier)
+            }
+        }
+    }
+
+    /// The name of the TXT record: of dns-01, dns-account-01 and dns-persist-01.
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4>
     #[must_use]
     pub fn dns_name(&self) -> String {
-        format!("_acme-challenge.{}", self.identifier)
+        match (&self.persist_record, &self.account_label) {
+            (Some(record), _) => record.name(),
+            (None, Some(label)) => format!("{label}._acme-challenge.{}", self.identifier),
+            (None, None) => format!("_acme-challenge.{}", self.identifier),
+        }
     }
 
-    /// The value of a dns-01 TXT record.
+    /// The value of the TXT record: of dns-01, dns-account-01 and dns-persist-01.
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4>
     #[must_use]
     pub fn dns_value(&self) -> String {
-        base64url::encode(self.digest)
+        match &self.persist_record {
+            Some(record) => record.to_string(),
+            None => base64url::encode(self.digest),
+        }
+    }
+
+    /// The record of dns-persist-01. It is not taken away after the issuance.
+    #[must_use]
+    pub fn persist_record(&self) -> Option<&PersistRecord> {
+        self.persist_record.as_ref()
     }
 
     /// The SHA-256 digest of the key authorization: what a tls-alpn-01 certificate holds.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::challenge::Challenge;
 use crate::identifier::Identifier;
+use crate::problem::Problem;
 use crate::renewal::CertificateId;
 use crate::wish::Profile;
 
@@ -64,6 +65,9 @@ pub struct Intent {
     /// <https://www.rfc-editor.org/rfc/rfc9444#section-4.3>
     #[serde(default)]
     pub ancestor_domains: Vec<Identifier>,
+    /// The names that were asked for first, and that the CA refused to make an order for.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
     /// The certificate signing request, as DER.
     pub csr: Vec<u8>,
     /// The certificate's key, for who made it; the flow only carries it.
@@ -83,9 +87,28 @@ impl Intent {
             profile: None,
             replaces: None,
             ancestor_domains: Vec::new(),
+            left_out: Vec::new(),
             csr,
             private_key,
         }
+    }
+}
+
+/// A name that an order has to do without, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The name.
+    pub identifier: Identifier,
+    /// Why the CA refused it.
+    pub problem: Problem,
+}
+
+impl LeftOut {
+    /// Puts name and reason together.
+    #[must_use]
+    pub fn new(identifier: Identifier, problem: Problem) -> Self {
+        Self { identifier, problem }
     }
 }
 

@@ -220,6 +220,22 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The names that were refused, each with its problem: of the subproblems, or of the
+    /// authorizations that failed. Not every CA says which names are at fault.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-6.7.1>
+    #[must_use]
+    pub fn refused_names(&self) -> Vec<(&Identifier, &Problem)> {
+        let own = self.identifier.as_ref().map(|identifier| (identifier, &self.problem));
+        let parts = self.problem.subproblems.iter();
+        let parts = parts.filter_map(|problem| Some((problem.identifier.as_ref()?, problem)));
+        let others =
+            self.others.iter().filter_map(|other| Some((other.identifier.as_ref()?, &other.problem)));
+        own.into_iter().chain(parts).chain(others).collect()
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.identifier, &self.challenge) {
@@ -348,6 +364,14 @@ fn profile_text(profile: Option<&str>) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
+    /// A dns-persist-01 challenge is for another account than the one that asks.
+    #[error("the dns-persist-01 record of {identifier} is to name {account_uri}, which is another account")]
+    AccountUri {
+        /// The name.
+        identifier: Identifier,
+        /// The account that the record is to name.
+        account_uri: String,
+    },
     /// The certificate's key is the account's key (RFC 8555, section 11.1).
     #[error("the certificate's key is the account's key")]
     AccountKeyInCsr,

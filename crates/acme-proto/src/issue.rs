@@ -15,7 +15,7 @@ use crate::authorize::Authorize;
 use crate::call::Call;
 use crate::chain::{Chain, CsrInfo};
 use crate::challenge::{Challenge, ChallengeType};
-use crate::checkpoint::{Checkpoint, Intent};
+use crate::checkpoint::{Checkpoint, Intent, LeftOut};
 use crate::error::{Error, Misuse, SolverError, Violation};
 use crate::finalize::{Finalize, order_refusal};
 use crate::flow::{Flow, Input, Operation, Step};
@@ -43,6 +43,7 @@ pub struct Issue {
     checkpoint: Checkpoint,
     choices: Vec<(Identifier, Vec<ChallengeType>)>,
     preferred_chain: Option<ChainPreference>,
+    confirmed_account_uris: Vec<String>,
     requested_key: Vec<u8>,
     /// Whether an earlier process may have come as far as newOrder.
     is_resumed: bool,
@@ -64,6 +65,8 @@ pub struct Issued {
     pub order_url: String,
     /// The profile of the order, where it has one.
     pub profile: Option<String>,
+    /// The names that it is not for, since the CA refused them.
+    pub left_out: Vec<LeftOut>,
     /// The responses that could not be taken away, and why: they have to be swept later.
     pub left_in_place: Vec<(Challenge, SolverError)>,
 }
@@ -146,6 +149,7 @@ impl Issue {
             checkpoint,
             choices,
             preferred_chain: None,
+            confirmed_account_uris: Vec::new(),
             requested_key: csr.public_key_der,
             is_resumed,
             voided: false,
@@ -161,6 +165,12 @@ impl Issue {
     /// nothing.
     pub fn preferring(self, chain: Option<ChainPreference>) -> Self {
         Self { preferred_chain: chain, ..self }
+    }
+
+    /// Takes the URIs of other accounts in dns-persist-01 challenges for right: whoever has these
+    /// accounts will have certificates for the names.
+    pub fn danger_confirm_account_uris(self, uris: Vec<String>) -> Self {
+        Self { confirmed_account_uris: uris, ..self }
     }
 
     /// The state to go on from, as it was last handed out with [`Step::Save`] or is now.
@@ -208,7 +218,8 @@ impl Issue {
                     self.state = self.next_for(cx, order)?;
                 }
                 State::Authorize(authorize) => {
-                    let progress = authorize.poll(cx, &mut self.checkpoint, &self.choices);
+                    let progress =
+                        authorize.poll(cx, &mut self.checkpoint, &self.choices, &self.confirmed_account_uris);
                     self.pending = authorize.pending().to_vec();
                     let order = ready!(progress?);
                     self.pending.clear();
@@ -418,6 +429,7 @@ impl Issue {
             chain,
             order_url: self.checkpoint.order_url.clone().unwrap_or_default(),
             profile: self.profile.take(),
+            left_out: self.checkpoint.intent.left_out.clone(),
             left_in_place,
         }
     }

@@ -69,6 +69,8 @@ pub const MAX_BODY: usize = 1 << 20;
 pub const EXCHANGE_TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Most certificates of a chain.
 pub const MAX_CHAIN: usize = 10;
+/// How often an order is asked for, each time without the names that were refused.
+pub const MAX_PARTIAL_TRIES: u32 = 3;
 /// Most chains of a certificate that are downloaded beside the first one.
 pub const MAX_ALTERNATES: usize = 8;
 /// Most pages of an account's list of orders that are read.

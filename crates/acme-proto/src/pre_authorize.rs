@@ -112,7 +112,7 @@ impl PreAuthorize {
                         return Ok(Progress::Ready(Box::new(authorization)));
                     }
                     let challenge = self.choose(cx, &authorization)?;
-                    self.checkpoint.presented.push(challenge.clone());
+                    authorize::remember(&mut self.checkpoint, core::slice::from_ref(&challenge));
                     self.state = State::Save(challenge);
                     return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                 }
@@ -167,10 +167,10 @@ impl PreAuthorize {
         if let Some(refusal) = authorization.refusal() {
             return Err(refusal.into());
         }
-        let thumbprint = cx.session.thumbprint().ok_or(Misuse::NoAccount)?;
+        let respondent = cx.session.respondent().ok_or(Misuse::NoAccount)?;
         self.key_generation = cx.session.key_generation();
         self.presentations += 1;
-        authorize::choose_one(authorization, &self.choices, &thumbprint).map(|(_, challenge)| challenge)
+        authorize::choose_one(authorization, &self.choices, &respondent).map(|(_, challenge)| challenge)
     }
 
     /// Tells the CA of the response; where the account has another key by now, it is made anew.

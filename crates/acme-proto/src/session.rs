@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::directory::Directory;
 use crate::error::{Error, Misuse};
 use crate::limits;
 use crate::nonce::{NonceFetches, NoncePool};
+use crate::persist;
 use crate::signer::{Jwk, Signer};
 use crate::url::Url;
 
@@ -151,6 +153,19 @@ impl Session {
         self.account.as_ref().map(|account| Thumbprint::new(account.signer.jwk(), self.sha256))
     }
 
+    /// The account as one that responds to challenges.
+    #[must_use]
+    pub fn respondent(&self) -> Option<Respondent> {
+        let meta = self.directory().map(|directory| &directory.meta);
+        Some(Respondent {
+            thumbprint: self.thumbprint()?,
+            account_url: self.account_url()?.into(),
+            account_hash_prefix: meta.and_then(|meta| meta.account_hash_prefix.clone()),
+            issuer_domain_names: meta.map(|meta| meta.issuer_domain_names.clone()).unwrap_or_default(),
+            confirmed: Vec::new(),
+        })
+    }
+
     pub(crate) fn account(&self) -> Result<&SessionAccount, Error> {
         self.account.as_ref().ok_or(Error::Misuse(Misuse::NoAccount))
     }
@@ -238,6 +253,30 @@ impl fmt::Debug for Session {
 }
 
 const DEFAULT_LANGUAGE: &str = "en";
+
+/// Whoever responds to challenges: an account, and what its CA says of the records that name it.
+#[derive(Clone, Debug)]
+pub struct Respondent {
+    pub(crate) thumbprint: Thumbprint,
+    pub(crate) account_url: String,
+    pub(crate) account_hash_prefix: Option<String>,
+    pub(crate) issuer_domain_names: Vec<String>,
+    pub(crate) confirmed: Vec<String>,
+}
+
+impl Respondent {
+    /// Takes another account's URI in a dns-persist-01 challenge for right: whoever has that account
+    /// will have certificates for the name.
+    #[must_use]
+    pub fn danger_confirm_account_uris(mut self, uris: &[String]) -> Self {
+        self.confirmed.extend_from_slice(uris);
+        self
+    }
+
+    pub(crate) fn account_label(&self) -> String {
+        persist::account_label(&self.account_url, self.thumbprint.sha256)
+    }
+}
 
 /// The thumbprint of an account key, and the digest that made it.
 ///

@@ -17,7 +17,8 @@ pub trait Solver {
     /// The challenge types that can prove control of an identifier, the best one first; empty
     /// where there is none. Asked before a CA hears of the name.
     fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType>;
-    /// Puts the responses in place and returns when the CA can see them.
+    /// Puts the responses in place and returns when the CA can see them. A record of dns-persist-01
+    /// may be there already; nobody asks to take it away.
     fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>>;
     /// Takes the responses away; one that is not there is no error.
     fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>>;

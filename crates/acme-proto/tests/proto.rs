@@ -29,6 +29,7 @@ mod proto {
     mod pre_authorization;
     mod problems;
     mod receiver;
+    mod records;
     mod renewal;
     mod requests;
     mod resume;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::ops::DerefMut;
 use std::sync::Arc;
 
-use acme_keys::{Certificate, IssueRequest, PrivateKey};
+use acme_keys::{Certificate, IssueFlow, IssueRequest, PrivateKey};
 use acme_proto::{
-    AsyncSolver, Challenge, ChallengeType, Checkpoint, Identifier, Intent, Issue, SecretText, SolverError,
-    SolverFuture,
+    AsyncSolver, Challenge, ChallengeType, Checkpoint, Identifier, Intent, Issue, LeftOut, SecretText,
+    SolverError, SolverFuture,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -40,6 +40,9 @@ pub struct Issued {
     pub order_url: String,
     /// The profile of the order, where it has one.
     pub profile: Option<String>,
+    /// The names that it is not for, since the CA refused them; only with
+    /// [`IssueRequest::allow_partial`].
+    pub left_out: Vec<LeftOut>,
     /// The responses that could not be taken away, and why; they stay in the journal's last
     /// checkpoint, to be taken away later.
     pub left_in_place: Vec<(Challenge, SolverError)>,
@@ -57,6 +60,9 @@ pub struct IssuedChain {
     pub order_url: String,
     /// The profile of the order, where it has one.
     pub profile: Option<String>,
+    /// The names that it is not for, since the CA refused them; only with
+    /// [`IssueRequest::allow_partial`].
+    pub left_out: Vec<LeftOut>,
     /// As [`Issued::left_in_place`].
     pub left_in_place: Vec<(Challenge, SolverError)>,
 }
@@ -120,6 +126,7 @@ impl<'a> Issuance<'a> {
             private_key_pem: key.map(|key| key.as_ref().to_pem()),
             order_url: issued.order_url,
             profile: issued.profile,
+            left_out: issued.left_out,
             left_in_place: issued.left_in_place,
         })
     }
@@ -134,6 +141,7 @@ impl<'a> Issuance<'a> {
             certificate,
             order_url: issued.order_url,
             profile: issued.profile,
+            left_out: issued.left_out,
             left_in_place: issued.left_in_place,
         })
     }
@@ -143,9 +151,10 @@ impl<'a> Issuance<'a> {
         solver: Box<dyn AsyncSolver>,
     ) -> Result<(acme_proto::Issued, Option<PrivateKey>)> {
         let identifiers = self.request.identifiers().map_err(acme_proto::Error::from)?;
-        let choices = identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
-        let (flow, key) = self.flow(identifiers, choices).await?;
-        let flow = flow.preferring(self.request.chain_preference().cloned());
+        let choices: Vec<_> =
+            identifiers.iter().map(|name| (name.clone(), solver.challenge_types(name))).collect();
+        let (flow, key) = self.flow(identifiers, choices.clone()).await?;
+        let flow = IssueFlow::new(self.request, flow, choices, key.as_ref());
         let hands = Hands { journal: self.journal, observer: self.observer, interrupt: self.interrupt };
         Ok((self.account.driver().run(flow, Some(solver), hands).await?, key))
     }

@@ -68,8 +68,8 @@ pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
 };
 pub use acme_proto::{
-    AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, Problem, ProblemKind,
-    Refusal, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
+    AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem,
+    ProblemKind, Refusal, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
 };
 pub use acme_solver::{AsyncHttp01 as Http01, Http01Responder, Threaded};
 

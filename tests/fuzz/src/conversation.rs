@@ -236,7 +236,7 @@ pub(crate) const ACCOUNT: &str = "https://ca.test/account/1";
 /// Whatever is asked for.
 pub(crate) const URL: &str = "https://ca.test/thing/1";
 const DIRECTORY_BODY: &[u8] =
-    br#"{"newNonce":"/nonce","newAccount":"/account","newOrder":"/order","revokeCert":"/revoke"}"#;
+    br#"{"newNonce":"/nonce","newAccount":"/account","newOrder":"/order","revokeCert":"/revoke","renewalInfo":"/ari"}"#;
 const CERTIFICATE_KEY: &str = include_str!("certificate_key.pem");
 /// More than the sum of what every bound permits one issuance.
 const MAX_STEPS: usize = 20_000;

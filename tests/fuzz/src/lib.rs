@@ -52,6 +52,7 @@ pub const ALL: &[Target] = &[
     Target { name: "order", run: objects::order },
     Target { name: "orders_page", run: objects::orders_page },
     Target { name: "problem", run: objects::problem },
+    Target { name: "renewal_info", run: objects::renewal_info },
     Target { name: "retry_after", run: objects::retry_after },
     Target { name: "self_check", run: sockets::self_check },
     Target { name: "settings", run: saved::settings },

@@ -1,13 +1,15 @@
 //! What a CA sends in the body or in a header of one response.
 
-use acme_proto::limits::{MAX_IDENTIFIERS, MAX_NONCE, MAX_RETRY_AFTER};
+use acme_proto::limits::{
+    MAX_IDENTIFIERS, MAX_NONCE, MAX_RENEWAL_INFO_WAIT, MAX_RETRY_AFTER, MIN_RENEWAL_INFO_WAIT,
+};
 use acme_proto::{
-    Account, Authorization, Chain, Challenge, Directory, Error, Identifier, Intent, OfferedChallenge, Order,
-    OrdersPage, Problem, Thumbprint,
+    Account, Authorization, CertificateId, Chain, Challenge, Directory, Error, Identifier, Intent,
+    OfferedChallenge, Order, OrdersPage, Problem, RenewalInfo,
 };
 use http::HeaderValue;
 
-use crate::conversation::{Toy, URL, ask, intent, now, reply, session};
+use crate::conversation::{URL, ask, intent, now, reply, session};
 
 pub(crate) fn account(data: &[u8]) {
     if let Ok(account) = ask(Account::read(), &reply(200, b"", &[], data)) {
@@ -19,13 +21,16 @@ pub(crate) fn account(data: &[u8]) {
 
 pub(crate) fn authorization(data: &[u8]) {
     let Ok(authorization) = ask(Authorization::read(URL), &reply(200, b"", &[], data)) else { return };
-    let thumbprint = Thumbprint::new(acme_proto::Signer::jwk(&Toy::new()), acme_keys::sha256);
+    let respondent = session().respondent().expect("an account");
     for offered in &authorization.challenges {
         assert_url(&offered.url);
-        if let Some(challenge) = Challenge::respond(&authorization, offered, &thumbprint) {
-            assert_token(&challenge.token);
-            assert!(challenge.http_path().ends_with(&challenge.token));
+        let Ok(challenge) = Challenge::respond(&authorization, offered, &respondent) else { continue };
+        if let Some(record) = challenge.persist_record() {
+            assert_eq!(record.issuer.parse::<Identifier>().expect("a name").to_string(), record.issuer);
+            continue;
         }
+        assert_token(&challenge.token);
+        assert!(challenge.http_path().ends_with(&challenge.token));
     }
     let _ = authorization.refusal().map(|refusal| refusal.to_string());
     assert!(!authorization.identifier.is_wildcard());
@@ -90,6 +95,17 @@ pub(crate) fn nonce(data: &[u8]) {
     let second = crate::conversation::drive(Account::read(), &mut session, None, &mut peer);
     assert_eq!(first.is_ok(), second.is_ok());
     assert!(first.is_err() || responses == 3, "{responses} responses");
+}
+
+pub(crate) fn renewal_info(data: &[u8]) {
+    let id = CertificateId::new(b"issuer", b"serial");
+    let Ok(info) = ask(RenewalInfo::read(&id), &reply(200, b"", &[], data)) else { return };
+    let window = info.suggested_window;
+    for seed in [0, 1, u64::MAX / 2, u64::MAX] {
+        let moment = info.moment(None, seed);
+        assert!(window.start <= moment.at && moment.at < window.end);
+    }
+    assert!((MIN_RENEWAL_INFO_WAIT..=MAX_RENEWAL_INFO_WAIT).contains(&info.retry_after));
 }
 
 pub(crate) fn order(data: &[u8]) {

@@ -1,9 +1,12 @@
 //! What the RFCs print, byte for byte.
 
-use acme_keys::{AccountKey, HmacAlgorithm, HmacKey, sha256};
-use acme_proto::{Algorithm, Jwk, Mac, Signer};
+use std::sync::Arc;
+
+use acme_keys::{AccountKey, CertificateInfo, ChallengeCertificate, HmacAlgorithm, HmacKey, sha256};
+use acme_proto::{Algorithm, Authorization, Challenge, Flow, Input, Jwk, Mac, Session, Signer, Step};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 
 const RSA: &str = include_str!("../data/rfc7517-a2-rsa.pem");
 const EC: &str = include_str!("../data/rfc7515-a3-ec.pem");
@@ -119,3 +122,63 @@ fn mac_key_that_was_encoded_twice_is_told() {
     // Too short to tell.
     assert!(!read(&STANDARD.encode("secretsecret")));
 }
+
+/// A challenge of `a.example` as the account of this key responds to it.
+fn respond(pem: &str, kind: &str) -> Challenge {
+    let json = |text: String| http::Response::builder().header("replay-nonce", "n").body(text.into_bytes());
+    let directory = r#"{"newNonce":"https://ca.example/nonce"}"#.to_string();
+    let authorization = format!(
+        r#"{{"status":"pending","identifier":{{"type":"dns","value":"a.example"}},
+            "challenges":[{{"type":"{kind}","url":"https://ca.example/c","token":"{TOKEN}"}}]}}"#
+    );
+    let mut session = Session::new("https://ca.example/directory", "test/1", sha256, 1).unwrap();
+    let key = AccountKey::from_pem(pem).unwrap();
+    session.sign_in("https://ca.example/acct/123", Arc::new(key)).unwrap();
+    let mut flow = Authorization::read("https://ca.example/authz/1");
+    let mut step = flow.resume(&mut session, Input::Start, Timestamp::UNIX_EPOCH).unwrap();
+    for body in [directory, authorization] {
+        assert!(matches!(step, Step::Exchange(_)));
+        let responses = Input::Responses(vec![Ok(json(body).unwrap())]);
+        step = flow.resume(&mut session, responses, Timestamp::UNIX_EPOCH).unwrap();
+    }
+    let Step::Done(authorization) = step else { panic!("the authorization is not read") };
+    let respondent = session.respondent().unwrap();
+    Challenge::respond(&authorization, &authorization.challenges[0], &respondent).unwrap()
+}
+
+#[test]
+fn records_of_dns_01() {
+    for (pem, record) in [
+        (RSA, "ZTRx1Ckl1-tM05o5zaizTTA0yUy5AGereMgSNWC6Ll8"),
+        (EC, "ZaJgFtIV4WA0t2MzN7kbSk0sfRd2GZjaxRqaSTAK6lI"),
+        (ED25519, "lAV291d372xyXVEZRY9j2FQ8g1TYpOaJr620CiahePA"),
+    ] {
+        assert_eq!(respond(pem, "dns-01").dns_value(), record);
+    }
+}
+
+#[test]
+fn extensions_of_tls_alpn_01() {
+    const START: &str = "303106082b0601050507011f0101ff04220420";
+    for (pem, digest) in [
+        (EC, "65a26016d215e16034b7633337b91b4a4d2c7d17761998dac51a9a49300aea52"),
+        (RSA, "653471d42925d7eb4cd39a39cda8b34d3034c94cb90067ab78c8123560ba2e5f"),
+        (ED25519, "940576f75777ef6c725d5119458f63d8543c8354d8a4e689afadb40a26a178f0"),
+    ] {
+        let challenge = respond(pem, "tls-alpn-01");
+        let certificate = ChallengeCertificate::new(&challenge.identifier, challenge.digest()).unwrap();
+        let der = certificate
+            .certificate_der()
+            .iter()
+            .fold(String::new(), |text, octet| text + &format!("{octet:02x}"));
+        assert!(der.contains(&format!("{START}{digest}")), "{der}");
+    }
+}
+
+#[test]
+fn identifier_of_the_certificate_of_rfc_9773() {
+    let info = CertificateInfo::from_pem(include_str!("../data/rfc9773-appendix-a.pem")).unwrap();
+    assert_eq!(info.certificate_id().unwrap().as_str(), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
+}
+
+const TOKEN: &str = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";

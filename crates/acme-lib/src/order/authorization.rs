@@ -91,11 +91,11 @@ impl<P: Persist> Auth<P> {
     }
 
     fn typed<K>(&self, kind: ChallengeType) -> Option<Challenge<P, K>> {
-        let thumbprint = self.account.driver.with_session(|session| session.thumbprint())?;
+        let respondent = self.account.driver.with_session(|session| session.respondent())?;
         let offered = self.authorization.challenges.iter().find(|offered| offered.kind == kind)?;
         Some(Challenge {
             account: Arc::clone(&self.account),
-            response: Response::respond(&self.authorization, offered, &thumbprint)?,
+            response: Response::respond(&self.authorization, offered, &respondent).ok()?,
             authorization_url: self.authorization.url.clone(),
             authorization_is_valid: !self.need_challenge(),
             status: offered.status.clone(),

@@ -488,7 +488,7 @@ impl Ca {
             return self.problem(400, "malformed");
         }
         let document = self.challenge_document(id, kind);
-        let in_place = self.in_place.iter().rfind(|challenge| document["token"] == challenge.token.as_str());
+        let in_place = self.in_place.iter().rfind(|challenge| document["url"] == challenge.url.as_str());
         let is_in_place = in_place.is_some();
         self.answered_with.extend(in_place.cloned());
         assert!(

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use acme_testca::{Config, Operation, Profile, RenewalWindow, TestCa};
-use acme_tokio::IssueRequest;
+use acme_testca::{Config, DnsPersist, Operation, Profile, RenewalWindow, TestCa};
 use acme_tokio::proto::{self, Misuse};
+use acme_tokio::{ChallengeType, IssueRequest};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::world::{self, Desk};
@@ -76,4 +76,32 @@ async fn ca_without_renewal_information_is_no_error() {
     let account = world::builder(&ca).open().await.unwrap();
     let certificate = account.issue(&IssueRequest::new(["a.example"]), &mut Desk::default()).await.unwrap();
     assert!(account.renewal(&certificate).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn refused_names_are_left_out_where_that_is_allowed() {
+    let mut config = Config::gentle();
+    (config.always_valid, config.wildcards) = (true, false);
+    let ca = TestCa::builder().config(config).start().unwrap();
+    let account = world::builder(&ca).open().await.unwrap();
+    let request = IssueRequest::new(["*.a.example", "a.example"]);
+    account.issue(&request, &mut Desk::default()).await.unwrap_err();
+    let request = request.allow_partial();
+    let issued = account.issuance(&request).run(&mut Desk::default()).await.unwrap();
+    let out: Vec<String> = issued.left_out.iter().map(|out| out.identifier.to_string()).collect();
+    assert_eq!(
+        (out.as_slice(), issued.certificate.info().names.len()),
+        (&["*.a.example".to_string()][..], 1)
+    );
+}
+
+#[tokio::test]
+async fn record_that_stays_is_not_taken_away() {
+    let mut config = Config::gentle();
+    (config.always_valid, config.dns_persist) = (true, Some(DnsPersist::Draft01));
+    let ca = TestCa::builder().config(config).start().unwrap();
+    let account = world::builder(&ca).open().await.unwrap();
+    let mut desk = Desk::default().of_type(ChallengeType::DnsPersist01);
+    account.issue(&IssueRequest::new(["a.example"]), &mut desk).await.unwrap();
+    assert!(!desk.is_empty());
 }

@@ -48,27 +48,37 @@ pub(crate) async fn settle() {
 #[derive(Clone, Default)]
 pub(crate) struct Desk {
     in_place: Arc<Mutex<BTreeSet<String>>>,
+    kind: Option<ChallengeType>,
 }
 
 impl Desk {
+    /// One that knows one type of challenge only.
+    pub(crate) fn of_type(self, kind: ChallengeType) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    fn types(&self) -> Vec<ChallengeType> {
+        self.kind.clone().map_or_else(|| vec![ChallengeType::Http01, ChallengeType::Dns01], |kind| vec![kind])
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.in_place.lock().unwrap().is_empty()
     }
 
     fn put(&self, challenge: &Challenge) -> Result<(), SolverError> {
-        self.in_place.lock().unwrap().insert(challenge.token.clone());
+        self.in_place.lock().unwrap().insert(challenge.url.clone());
         Ok(())
     }
 
     fn take(&self, challenge: &Challenge) -> Result<(), SolverError> {
-        self.in_place.lock().unwrap().remove(&challenge.token);
+        self.in_place.lock().unwrap().remove(&challenge.url);
         Ok(())
     }
 }
 
 impl AsyncSolver for Desk {
     fn challenge_types(&self, _: &Identifier) -> Vec<ChallengeType> {
-        vec![ChallengeType::Http01, ChallengeType::Dns01]
+        self.types()
     }
 
     fn present<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
@@ -97,7 +107,7 @@ impl AsyncSolver for Desk {
 /// The same for threads.
 impl proto::Solver for Desk {
     fn challenge_types(&self, _: &Identifier) -> Vec<ChallengeType> {
-        vec![ChallengeType::Http01, ChallengeType::Dns01]
+        self.types()
     }
 
     fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
