@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::hook::{self, PendingHook};
 use crate::name::CertificateName;
 use crate::publication::{self, PublishedGeneration};
+use crate::renewal::Renewal;
 use crate::settings::{Change, Settings};
 use crate::store::Store;
 
@@ -33,6 +34,8 @@ pub struct CertificateRecord {
     pub failures: u32,
     /// Its revocation, if the newest generation was revoked.
     pub revocation: Option<Revocation>,
+    /// What the CA has said about the renewal of the newest generation.
+    pub renewal: Option<Renewal>,
     /// The hooks that have yet to run for it.
     pub pending_hooks: Vec<PendingHook>,
 }
@@ -241,7 +244,7 @@ fn list(
     Ok(listing)
 }
 
-fn find(
+pub(crate) fn find(
     database: &Connection,
     path: &Path,
     name: &CertificateName,
@@ -269,6 +272,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CertificateRecord> {
         next_attempt_at: database::optional_time(row, "next_attempt_at")?,
         failures: row.get("failures")?,
         revocation: revoked_at.map(|at| Revocation { at, reason, then }),
+        renewal: database::optional_json(row, "renewal")?,
         pending_hooks: Vec::new(),
     })
 }

@@ -102,6 +102,11 @@ pub(crate) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| conversion(JsonFault::from(&error)))
 }
 
+pub(crate) fn optional_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
+    serde_json::from_str(text).map(Some).map_err(|error| conversion(JsonFault::from(&error)))
+}
+
 /// Where JSON goes wrong, without serde's words: they may quote a key.
 #[derive(Debug, thiserror::Error)]
 #[error("its JSON is not what was stored: {category:?} at column {column}")]

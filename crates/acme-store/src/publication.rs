@@ -65,8 +65,8 @@ impl Store {
 
     /// Publishes a certificate as its next generation.
     ///
-    /// One transaction stores it, sets when it is due, forgets the checkpoint, the failures and a
-    /// revocation, and makes the hooks of its settings pending. Then the files are written, and
+    /// One transaction stores it, sets when it is due, forgets the checkpoint, the failures, a
+    /// revocation and what the CA said about the renewal of the one before, and makes the hooks of its settings pending. Then the files are written, and
     /// `current` is pointed to them. On [`Error::Projection`] the certificate is stored, and only
     /// its files are missing; on any other error nothing has changed.
     pub fn publish(
@@ -157,7 +157,7 @@ fn store(
         database,
         path,
         "UPDATE certificates SET due = ?2, failures = 0, next_attempt_at = NULL, revoked_at = NULL, \
-         revocation_reason = NULL, is_retired = 0 WHERE name = ?1",
+         revocation_reason = NULL, is_retired = 0, renewal = NULL WHERE name = ?1",
         params![name.as_str(), seconds(publication.due)],
     )?;
     database::execute(database, path, "DELETE FROM checkpoints WHERE name = ?1", params![name.as_str()])?;

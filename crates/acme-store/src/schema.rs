@@ -64,7 +64,8 @@ const APPLICATION: i64 = 0x4143_4d45;
 const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each brings a database from the version of its index to the next. Only ever append.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE accounts (
     directory_url TEXT NOT NULL,
     label TEXT NOT NULL,
@@ -145,4 +146,14 @@ CREATE TABLE hooks (
 CREATE TABLE removals (
     name TEXT NOT NULL PRIMARY KEY
 ) STRICT;
-"];
+",
+    "
+ALTER TABLE certificates ADD COLUMN renewal TEXT;
+
+-- Keys that somebody else may know, by the SHA-256 of their public half.
+CREATE TABLE compromised_keys (
+    public_key_sha256 TEXT NOT NULL PRIMARY KEY,
+    noted_at INTEGER NOT NULL
+) STRICT;
+",
+];

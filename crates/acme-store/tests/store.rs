@@ -9,6 +9,7 @@ mod store {
     mod journal;
     mod opening;
     mod publication;
+    mod renewal;
     mod settings;
     mod support;
 }

@@ -125,8 +125,8 @@ fn a_newer_database_is_refused_with_both_versions() {
     let fixture = Fixture::new();
     fixture.sql("PRAGMA user_version = 1000");
     let error = Store::open(&fixture.dir).unwrap_err();
-    assert!(matches!(error, Error::NewerVersion { found: 1000, known: 1, .. }), "{error:?}");
-    assert!(error.to_string().ends_with("has schema version 1000, this program knows versions up to 1"));
+    assert!(matches!(error, Error::NewerVersion { found: 1000, known: 2, .. }), "{error:?}");
+    assert!(error.to_string().ends_with("has schema version 1000, this program knows versions up to 2"));
     assert!(error.advice().unwrap().contains("newer version"));
 }
 
@@ -141,7 +141,20 @@ fn a_database_of_version_0_is_migrated() {
     store.create_certificate(&name(), &settings(), at(0)).unwrap();
     let database = rusqlite::Connection::open(&path).unwrap();
     let pragma = |name: &str| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!((pragma("user_version"), pragma("application_id")), (1, 0x4143_4d45));
+    assert_eq!((pragma("user_version"), pragma("application_id")), (2, 0x4143_4d45));
+}
+
+#[test]
+fn a_database_of_version_1_is_migrated_with_what_is_in_it() {
+    let fixture = Fixture::published(2);
+    fixture.sql(
+        "ALTER TABLE certificates DROP COLUMN renewal; DROP TABLE compromised_keys; PRAGMA user_version = 1",
+    );
+    let store = fixture.reopen();
+    let record = store.certificate(&name()).unwrap().unwrap();
+    assert_eq!((record.current.unwrap().generation, record.renewal), (2, None));
+    assert!(!store.is_compromised_key([7; 32]).unwrap());
+    store.publish(&name(), &publication(3), at(3)).unwrap();
 }
 
 #[test]
