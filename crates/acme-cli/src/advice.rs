@@ -5,7 +5,7 @@ use acme_proto::{Error as AcmeError, Misuse, ProblemKind, Refusal, StoreError, T
 use crate::binding;
 use crate::ca::Binding;
 use crate::error::Fault;
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, quoted};
 
 /// A piece of advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,7 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
         AcmeError::Misuse(Misuse::NoChallenge { .. }) => {
             vec![Advice::text("http-01 is what can be set up here; use a CA that offers it for this name")]
         }
+        AcmeError::Misuse(Misuse::ProfileNotOffered { offered, .. }) => other_profile(offered, invocation),
         AcmeError::Misuse(Misuse::TooManyNames(_)) => {
             vec![Advice::text("spread the names over several certificates")]
         }
@@ -118,6 +119,22 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
         }
         AcmeError::Cancelled | AcmeError::Misuse(_) | AcmeError::Sign(_) | _ => vec![Advice::text(REPORT)],
     }
+}
+
+fn other_profile(offered: &[String], invocation: &Invocation) -> Vec<Advice> {
+    let line = invocation.without(&["--profile"]);
+    if offered.is_empty() {
+        return vec![Advice::text(
+            "the CA has no profiles; leave --profile away, or take it back with --profile ''",
+        )];
+    }
+    let lines = offered
+        .iter()
+        .take(MAX_OFFERED)
+        .map(|name| Advice::paste(line.with(&format!("--profile {}", quoted(name)))));
+    std::iter::once(Advice::text("ask for one that it offers; acmectl ca CA says what each is:"))
+        .chain(lines)
+        .collect()
 }
 
 fn for_store(error: &StoreError) -> Vec<Advice> {
@@ -154,6 +171,9 @@ fn for_refusal(refusal: &Refusal, invocation: &Invocation) -> Vec<Advice> {
     ))]
 }
 
+/// So many profiles are named in lines to paste.
+const MAX_OFFERED: usize = 5;
+
 const REPORT: &str = "report it, with what --log-file acmectl.log writes";
 
 /// What is wrong with a request, and so with this program.
@@ -169,8 +189,9 @@ const OURS: [ProblemKind; 5] = [
 const OF_VALIDATION: [ProblemKind; 4] =
     [ProblemKind::Connection, ProblemKind::Dns, ProblemKind::IncorrectResponse, ProblemKind::Tls];
 
-const BY_KIND: [(ProblemKind, &str); 7] = [
+const BY_KIND: [(ProblemKind, &str); 8] = [
     (ProblemKind::Caa, "add a CAA record that allows this CA, or use a CA that the records allow"),
+    (ProblemKind::InvalidProfile, "ask for another --profile, or take it back with --profile ''"),
     (ProblemKind::InvalidContact, "give another --email, or none"),
     (
         ProblemKind::RateLimited,

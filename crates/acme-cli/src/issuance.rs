@@ -9,6 +9,7 @@ use acme_store::{
 };
 
 use crate::account::{self, Account};
+use crate::ari;
 use crate::ca::{self, Kind};
 use crate::challenge::{self, Noted, Prepared};
 use crate::context::{Context, ReachedCa};
@@ -53,6 +54,8 @@ pub(crate) struct Before {
     key: Option<PrivateKey>,
     /// The end of validity that an order has which was begun.
     not_after: Option<Timestamp>,
+    /// The certificate that is replaced.
+    predecessor: Option<CertificateInfo>,
 }
 
 /// Finds out whether all is right on this side, and takes the port.
@@ -126,16 +129,21 @@ impl Issuance<'_> {
         context.signals.check()?;
         progress.enter(Step::Account);
         let account = account::open(context, store, &ca, &self.settings.account, self.registration)?;
-        let issued = match self.issue(&account, ready, progress) {
+        let (account, issued) = match self.issue(&account, ready, progress) {
             Err(error) if is_unknown_account(&error) => {
                 let label = &self.settings.account;
                 let account = account::reopen(context, store, &ca, label, self.registration)?;
-                self.issue(&account, ready, progress)?
+                let issued = self.issue(&account, ready, progress)?;
+                (account, issued)
             }
-            result => result?,
+            result => (account, result?),
         };
         progress.enter(Step::Publish);
-        self.publish(&issued)
+        let mut obtained = self.publish(&issued)?;
+        if let Some(due) = self.ask_when_to_renew(&account, &issued) {
+            obtained.due = due;
+        }
+        Ok(obtained)
     }
 
     fn issue(
@@ -154,6 +162,13 @@ impl Issuance<'_> {
             .observe(&mut observer)
             .interrupt(context.signals.interrupt())
             .run_for_chain(&mut solver)?;
+        if let Some(wanted) = &self.settings.preferred_profile
+            && issued.profile.as_ref() != Some(wanted)
+        {
+            context
+                .output
+                .progress(format_args!("{name}: not with the profile {wanted}, which the CA did not give"));
+        }
         for (challenge, error) in &issued.left_in_place {
             let identifier = &challenge.identifier;
             context.output.warn(format_args!(
@@ -161,6 +176,18 @@ impl Issuance<'_> {
             ));
         }
         Ok(issued)
+    }
+
+    /// When the CA wants the new certificate to be renewed. Nothing that goes wrong here takes it back.
+    fn ask_when_to_renew(&self, account: &Account, issued: &IssuedChain) -> Option<Timestamp> {
+        self.context.signals.check().ok()?;
+        let record = self.store.certificate(&self.record.name).ok()??;
+        let info = CertificateInfo::from_pem(&issued.chain_pem).ok()?;
+        let asked = ari::first(self.context, self.store, account, &record, &info);
+        asked.unwrap_or_else(|error| {
+            tracing::debug!(certificate = %self.record.name, %error, "renewal information can't be kept");
+            None
+        })
     }
 
     fn publish(&self, issued: &IssuedChain) -> Result<Obtained, Error> {
@@ -260,7 +287,18 @@ pub(crate) fn dry_run(
 impl Before {
     pub(crate) fn read(store: &Store, name: &CertificateName, settings: &Settings) -> Result<Self, Error> {
         let begun = store.checkpoint(name)?.and_then(|checkpoint| checkpoint.intent.not_after);
-        Ok(Self { key: reusable_key(store, name, settings)?, not_after: begun })
+        let before = store.certificate(name)?.map(|record| record.settings);
+        let is_of_ca = before.is_some_and(|before| {
+            before.ca.directory_url == settings.ca.directory_url && before.account == settings.account
+        });
+        let publication = store.publication(name)?.filter(|_| is_of_ca);
+        let predecessor =
+            publication.map(|publication| CertificateInfo::from_pem(publication.certificate_pem));
+        Ok(Self {
+            key: reusable_key(store, name, settings)?,
+            not_after: begun,
+            predecessor: predecessor.transpose()?,
+        })
     }
 }
 
@@ -285,6 +323,14 @@ fn request(settings: &Settings, before: Before, now: Timestamp) -> Result<IssueR
     if let Some(text) = &settings.not_after {
         request = request.not_after(NotAfter::parse(text)?.resolve(before.not_after, now)?);
     }
+    if let Some(predecessor) = &before.predecessor {
+        request = request.replaces(predecessor);
+    }
+    request = match (&settings.profile, &settings.preferred_profile) {
+        (Some(profile), _) => request.profile(profile),
+        (None, Some(profile)) => request.preferred_profile(profile),
+        (None, None) => request,
+    };
     Ok(match (&settings.csr, before.key) {
         (Some(path), _) => request.csr(settings::read_csr(path)?.into_der()),
         (None, Some(key)) => request.private_key(key),

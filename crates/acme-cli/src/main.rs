@@ -10,13 +10,14 @@
 mod account;
 mod advice;
 mod args;
+mod ari;
 mod binding;
 mod ca;
 mod challenge;
 mod commands;
 mod context;
+mod conversation;
 mod dev_ca;
-mod directory;
 mod error;
 mod exit;
 mod foreign_verb;

@@ -114,6 +114,8 @@ pub(crate) struct IssueOptions {
     pub(crate) key_type: Option<KeyType>,
     pub(crate) csr: Option<PathBuf>,
     pub(crate) reuse_key: Option<bool>,
+    pub(crate) profile: Option<String>,
+    pub(crate) preferred_profile: Option<String>,
     pub(crate) not_after: Option<String>,
     pub(crate) deploy_hook: Option<String>,
     pub(crate) reload: Option<String>,
@@ -166,6 +168,8 @@ impl IssueOptions {
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
             csr,
             reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },
+            profile: args.profile,
+            preferred_profile: args.preferred_profile,
             not_after: args.not_after,
             deploy_hook: args.deploy_hook.as_deref().map(hooks::absolute).transpose()?,
             reload: args.reload.as_deref().map(hooks::absolute).transpose()?,
@@ -216,7 +220,13 @@ impl IssueOptions {
         if self.csr.is_some() || self.key_type.is_some() || self.reuse_key.is_some() {
             settings.csr.clone_from(&self.csr);
         }
+        // Only one of them can be asked for.
+        if self.profile.is_some() || self.preferred_profile.is_some() {
+            (settings.profile, settings.preferred_profile) = (None, None);
+        }
         let members = [
+            (&self.profile, &mut settings.profile),
+            (&self.preferred_profile, &mut settings.preferred_profile),
             (&self.not_after, &mut settings.not_after),
             (&self.deploy_hook, &mut settings.deploy_hook),
             (&self.reload, &mut settings.reload),

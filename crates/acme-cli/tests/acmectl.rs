@@ -18,6 +18,7 @@ mod acmectl {
     mod names;
     mod options;
     mod renew;
+    mod renewal_info;
     mod revoke;
     mod show;
     mod systemd;

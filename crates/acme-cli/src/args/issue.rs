@@ -77,6 +77,14 @@ pub(crate) struct IssueArgs {
     #[arg(long, env = "ACME_NEW_KEY", hide_env = true, help_heading = "Certificate")]
     #[arg(value_parser = FalseyValueParser::new(), conflicts_with = "reuse_key")]
     pub(crate) new_key: bool,
+    /// The CA's profile, without which no certificate is wanted; empty: as the CA has it
+    #[arg(long, env = "ACME_PROFILE", hide_env = true, value_name = "NAME", help_heading = "Certificate")]
+    #[arg(conflicts_with = "preferred_profile")]
+    pub(crate) profile: Option<String>,
+    /// The CA's profile, if it gives it; empty: as the CA has it
+    #[arg(long, env = "ACME_PREFERRED_PROFILE", hide_env = true, value_name = "NAME")]
+    #[arg(help_heading = "Certificate")]
+    pub(crate) preferred_profile: Option<String>,
     /// When it is to end: a moment as in 2027-01-31T12:00:00Z, or a time from now, again at each
     /// renewal, as in 30d or 36h; not every CA takes it; empty: as the CA has it
     #[arg(long, env = "ACME_NOT_AFTER", hide_env = true, value_name = "TIME", help_heading = "Certificate")]

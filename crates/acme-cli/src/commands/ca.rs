@@ -8,8 +8,8 @@ use super::sheet::Sheet;
 use crate::args::CaArgs;
 use crate::ca::{self, Binding, KNOWN, Kind, KnownCa};
 use crate::context::{Context, ReachedCa};
+use crate::conversation::Conversation;
 use crate::dev_ca::DevCa;
-use crate::directory;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::report;
@@ -65,7 +65,7 @@ fn one(context: &Context, text: &str, args: &CaArgs) -> Result<Status, Error> {
         Some(Kind::Dev) => DevCa::fresh().map(ReachedCa::dev),
         Some(Kind::Production | Kind::Staging) | None => context.reach(&settings),
     }?;
-    let fetched = directory::fetch(context, &reached);
+    let fetched = Conversation::new(context, &reached)?.directory();
     let mut event = known.map_or_else(|| json!({"directory_url": settings.directory_url}), members);
     if let Value::Object(event) = &mut event {
         event.insert("offers".to_owned(), fetched.as_ref().map_or(Value::Null, offers));
@@ -133,21 +133,19 @@ fn offers_sheet(directory: &Directory) -> Sheet {
     if profiles(directory).next().is_none() {
         sheet.add("profiles", "none");
     }
-    for (member, label, yes, no) in OFFERS {
-        sheet.add(label, if has(directory, member) { yes } else { no });
-    }
+    let has = directory.has_renewal_info();
+    sheet.add(
+        "renewal",
+        if has { "it says when to renew (ARI)" } else { "it does not say when to renew (no ARI)" },
+    );
+    sheet.add("account key", if directory.has_key_change() { "can be changed" } else { "can't be changed" });
+    let has = directory.has_new_authz();
+    sheet.add("authorization", if has { "also before an order" } else { "only in an order" });
     sheet
 }
 
 fn profiles(directory: &Directory) -> impl Iterator<Item = (&str, &str)> {
-    let profiles = directory.document.get("meta").and_then(|meta| meta.get("profiles"));
-    let profiles = profiles.and_then(Value::as_object).into_iter().flatten();
-    profiles.map(|(name, text)| (name.as_str(), text.as_str().unwrap_or_default()))
-}
-
-/// Tells whether a directory has the URL of a resource.
-fn has(directory: &Directory, member: &str) -> bool {
-    directory.document.get(member).is_some_and(Value::is_string)
+    directory.meta.profiles.iter().map(|(name, text)| (name.as_str(), text.as_str()))
 }
 
 /// What is known of a CA, for programs.
@@ -185,18 +183,9 @@ fn offers(directory: &Directory) -> Value {
         "website": meta.website,
         "external_account_required": meta.external_account_required,
         "caa_identities": meta.caa_identities,
-        "profiles": profiles(directory).collect::<std::collections::BTreeMap<_, _>>(),
-        "renewal_info": has(directory, "renewalInfo"),
-        "key_change": has(directory, "keyChange"),
-        "new_authz": has(directory, "newAuthz"),
-        "revoke_cert": has(directory, "revokeCert"),
+        "profiles": meta.profiles,
+        "renewal_info": directory.has_renewal_info(),
+        "key_change": directory.has_key_change(),
+        "new_authz": directory.has_new_authz(),
     })
 }
-
-/// The resources that not every CA has: what to say if they are there, and if they are not.
-const OFFERS: [(&str, &str, &str, &str); 4] = [
-    ("renewalInfo", "renewal", "it says when to renew (ARI)", "it does not say when to renew (no ARI)"),
-    ("keyChange", "account key", "can be changed", "can't be changed"),
-    ("newAuthz", "authorization", "also before an order", "only in an order"),
-    ("revokeCert", "revocation", "possible", "not possible"),
-];

@@ -13,7 +13,7 @@ use crate::args::{CheckArgs, resolver_address};
 use crate::ca::{self, NamePolicy};
 use crate::challenge;
 use crate::context::Context;
-use crate::directory;
+use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::names;
@@ -132,7 +132,10 @@ fn kept(context: &Context, names: &[Identifier]) -> Result<Option<Settings>, Err
 
 /// What the CA says of itself; that it does not answer is told, and keeps nobody from looking at DNS.
 fn offer(context: &Context, ca: &CaSettings) -> (Option<Directory>, Option<Timestamp>) {
-    let fetched = context.reach(ca).and_then(|reached| directory::fetch_with_date(context, &reached));
+    let fetched = context.reach(ca).and_then(|reached| {
+        let mut conversation = Conversation::new(context, &reached)?;
+        Ok((conversation.directory()?, conversation.date()))
+    });
     match fetched {
         Ok((directory, date)) => (Some(directory), date),
         Err(error) => {

@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use crate::args::ListArgs;
+use crate::ari;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
@@ -67,6 +68,7 @@ impl Row {
         let (record, current) = (&self.record, self.record.current.as_ref());
         let names: Vec<String> = record.settings.names.iter().map(ToString::to_string).collect();
         let ca = &record.settings.ca;
+        let (window, explanation_url) = ari::members(record);
         json!({
             "certificate": record.name,
             "outcome": self.standing.word(),
@@ -77,6 +79,8 @@ impl Row {
             "not_before": current.map(|current| moment::for_programs(current.not_before)),
             "not_after": current.map(|current| moment::for_programs(current.not_after)),
             "due": record.due.map(moment::for_programs),
+            "renewal_window": window,
+            "explanation_url": explanation_url,
             "revoked_at": record.revocation.map(|revocation| moment::for_programs(revocation.at)),
             "failures": record.failures,
             "failing_since": self.failing_since.map(moment::for_programs),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::issue;
 use crate::args::RenewArgs;
+use crate::ari;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
@@ -31,6 +32,7 @@ pub(crate) fn run(context: &Context, args: RenewArgs) -> Result<Status, Error> {
     sweep::sweep(context, &store)?;
     let run = Run { context, store: &store, force: args.force };
     let names: Vec<String> = args.certificates.into_iter().chain(args.more_certificates).collect();
+    run.refresh(&names)?;
     let due = if names.is_empty() { run.due()? } else { run.named(names)? };
     if !due.is_empty() {
         wait(context, args.max_wait)?;
@@ -69,6 +71,13 @@ enum Renewed {
 }
 
 impl Run<'_> {
+    /// Asks the CAs when to renew, where it is time to ask.
+    fn refresh(&self, names: &[String]) -> Result<(), Error> {
+        let mut records = self.store.certificates()?.records;
+        records.retain(|record| names.is_empty() || names.iter().any(|name| *name == record.name.as_str()));
+        ari::refresh(self.context, self.store, records)
+    }
+
     /// All that are due, or all.
     fn due(&self) -> Result<Vec<CertificateRecord>, Error> {
         let now = self.context.now();
@@ -120,6 +129,11 @@ impl Run<'_> {
         if !self.is_due(&record) {
             self.tell_kept(&record);
             return Ok(Renewed::Skipped);
+        }
+        if let Some(url) = record.renewal.as_ref().and_then(|renewal| renewal.explanation_url.as_ref()) {
+            self.context
+                .output
+                .progress(format_args!("{name}: the CA wants it renewed, and says why: {url}"));
         }
         let registration = Registration::default();
         let issuance = Issuance {

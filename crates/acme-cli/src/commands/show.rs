@@ -93,10 +93,19 @@ impl Show<'_> {
             && let Some(due) = record.due
         {
             sheet.add("renewal due", self.moment(due));
-            sheet.go_on(match record.revocation {
-                Some(_) => "at once, since it was revoked",
-                None => schedule::why(current.not_before, current.not_after),
+            let moment = record.renewal.as_ref().and_then(|renewal| renewal.moment);
+            sheet.go_on(match (record.revocation, moment) {
+                (Some(_), _) => "at once, since it was revoked".to_owned(),
+                (None, Some(moment)) => format!(
+                    "drawn between {} and {}, as the CA wants it",
+                    minute(moment.window.start),
+                    minute(moment.window.end)
+                ),
+                (None, None) => schedule::why(current.not_before, current.not_after).to_owned(),
             });
+            if let Some(url) = record.renewal.as_ref().and_then(|renewal| renewal.explanation_url.as_ref()) {
+                sheet.go_on(format!("the CA says why: {url}"));
+            }
         }
         let directory = self.store.current_directory(&record.name);
         // With a request of one's own there is no key here.
@@ -130,6 +139,12 @@ impl Show<'_> {
             sheet.go_on(format!("for {name}: {}", method(other, is_dev)));
         }
         sheet.add("key", self.key()?);
+        if let Some(profile) = &settings.profile {
+            sheet.add("profile", profile.as_str());
+        }
+        if let Some(profile) = &settings.preferred_profile {
+            sheet.add("profile", format!("{profile}, if the CA gives it"));
+        }
         if let Some(text) = &settings.not_after {
             sheet.add("asked to end", text.as_str());
         }
@@ -196,6 +211,8 @@ impl Show<'_> {
             "key_type": settings::key_type(settings)?.as_str(),
             "reuse_key": settings.reuse_key,
             "csr": settings.csr,
+            "profile": settings.profile,
+            "preferred_profile": settings.preferred_profile,
             "asked_not_after": settings.not_after,
             "deploy_hook": settings.deploy_hook,
             "reload": settings.reload,
@@ -218,6 +235,11 @@ impl Show<'_> {
     fn moment(&self, at: Timestamp) -> String {
         moment::for_people(at, self.row.now)
     }
+}
+
+/// `2026-12-24 03:17`.
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn method(method: &ChallengeMethod, is_dev: bool) -> String {

@@ -261,6 +261,7 @@ fn certificate_of_a_short_life_is_due_after_half_of_it() {
     let world = World::new();
     let mut config = Config::default();
     config.certificate_lifetime = Duration::from_secs(6 * 24 * 3600);
+    config.renewal_info = false;
     let (ca, web) = world.authority(TestCa::builder().config(config));
     let run = world.run_at(&ca, &web, "issue www.example.test --json");
     let line = run.stdout().lines().next().unwrap().to_owned();

@@ -82,7 +82,6 @@ profiles:          minimal: minimal
 renewal:           it says when to renew (ARI)
 account key:       can be changed
 authorization:     also before an order
-revocation:        possible
 --- stderr
 asking https://127.0.0.1:[PORT]/directory
 
@@ -93,7 +92,7 @@ asking https://127.0.0.1:[PORT]/directory
         str![[r#"
 exit 0
 --- stdout
-{"v":1,"type":"ca","directory_url":"https://127.0.0.1:[PORT]/directory","offers":{"caa_identities":["pki.goog"],"external_account_required":true,"key_change":true,"new_authz":true,"profiles":{"minimal":"minimal","standard":"standard"},"renewal_info":true,"revoke_cert":true,"terms_of_service":null,"website":null}}
+{"v":1,"type":"ca","directory_url":"https://127.0.0.1:[PORT]/directory","offers":{"caa_identities":["pki.goog"],"external_account_required":true,"key_change":true,"new_authz":true,"profiles":{"minimal":"minimal","standard":"standard"},"renewal_info":true,"terms_of_service":null,"website":null}}
 --- stderr
 asking https://127.0.0.1:[PORT]/directory
 
@@ -120,7 +119,6 @@ profiles:          none
 renewal:           it says when to renew (ARI)
 account key:       can be changed
 authorization:     also before an order
-revocation:        possible
 --- stderr
 asking the test CA
 

@@ -68,8 +68,8 @@ nothing fails
         str![[r#"
 exit 0
 --- stdout
-{"v":1,"type":"certificate","ca":"dev","certificate":"a.test","directory":"[WORLD]/state/certs/a.test/current","due":"[TIME]","failing_since":null,"failures":0,"hooks_pending":0,"names":["a.test","b.test","c.test","d.test","e.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","revoked_at":null,"serial":"[SERIAL]"}
-{"v":1,"type":"certificate","ca":"dev","certificate":"f.test","directory":"[WORLD]/state/certs/f.test/current","due":"[TIME]","failing_since":null,"failures":0,"hooks_pending":0,"names":["f.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","revoked_at":null,"serial":"[SERIAL]"}
+{"v":1,"type":"certificate","ca":"dev","certificate":"a.test","directory":"[WORLD]/state/certs/a.test/current","due":"[TIME]","explanation_url":null,"failing_since":null,"failures":0,"hooks_pending":0,"names":["a.test","b.test","c.test","d.test","e.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","renewal_window":{"end":"[TIME]","start":"[TIME]"},"revoked_at":null,"serial":"[SERIAL]"}
+{"v":1,"type":"certificate","ca":"dev","certificate":"f.test","directory":"[WORLD]/state/certs/f.test/current","due":"[TIME]","explanation_url":null,"failing_since":null,"failures":0,"hooks_pending":0,"names":["f.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"ok","renewal_window":{"end":"[TIME]","start":"[TIME]"},"revoked_at":null,"serial":"[SERIAL]"}
 
 "#]]
     );
@@ -94,7 +94,7 @@ issuer:       CN=acme-testca intermediate [..]
 valid from:   [MOMENT]
 valid until:  [MOMENT]
 renewal due:  [MOMENT]
-              after 2/3 of its lifetime, less up to 3 % at random
+              drawn between [..] and [..], as the CA wants it
 files:        [WORLD]/state/certs/site/current/fullchain.pem
               [WORLD]/state/certs/site/current/privkey.pem
               [WORLD]/state/certs/site/current/cert.pem
@@ -200,7 +200,7 @@ fn programs_see_all_of_it() {
         str![[r#"
 exit 0
 --- stdout
-{"v":1,"type":"certificate","account":"https://127.0.0.1:[PORT]/account/[ID]","account_label":"","asked_not_after":null,"attempts":[{"at":"[TIME]","errors":[],"fault":null,"help":[],"identifier":null,"next_allowed_at":null,"other_problems":[],"outcome":"succeeded","problem":null,"retry_after_seconds":null,"step":"publish"}],"ca":"dev","ca_root":null,"certificate":"www.example.test","certified_names":["www.example.test"],"challenge":{"method":"http"},"challenges":{},"created":"[TIME]","csr":null,"deploy_hook":null,"directory":"[WORLD]/state/certs/www.example.test/current","directory_url":"dev","due":"[TIME]","failing_since":null,"failures":0,"generation":1,"hooks_pending":1,"issuer":"[ISSUER]","key_type":"ecdsa-p256","line":"acmectl issue www.example.test --ca dev --email admin@example.test --reload false --dir [WORLD]/state","names":["www.example.test"],"next":"the next acmectl renew runs the hook again","next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"hook_failed","pending_hooks":[{"failures":1,"hook":"reload","last_error":"'false' failed: exit status 1"}],"reload":"false","reuse_key":false,"revocation_reason":null,"revoked_at":null,"serial":"[SERIAL]"}
+{"v":1,"type":"certificate","account":"https://127.0.0.1:[PORT]/account/[ID]","account_label":"","asked_not_after":null,"attempts":[{"at":"[TIME]","errors":[],"fault":null,"help":[],"identifier":null,"next_allowed_at":null,"other_problems":[],"outcome":"succeeded","problem":null,"retry_after_seconds":null,"step":"publish"}],"ca":"dev","ca_root":null,"certificate":"www.example.test","certified_names":["www.example.test"],"challenge":{"method":"http"},"challenges":{},"created":"[TIME]","csr":null,"deploy_hook":null,"directory":"[WORLD]/state/certs/www.example.test/current","directory_url":"dev","due":"[TIME]","explanation_url":null,"failing_since":null,"failures":0,"generation":1,"hooks_pending":1,"issuer":"[ISSUER]","key_type":"ecdsa-p256","line":"acmectl issue www.example.test --ca dev --email admin@example.test --reload false --dir [WORLD]/state","names":["www.example.test"],"next":"the next acmectl renew runs the hook again","next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"hook_failed","pending_hooks":[{"failures":1,"hook":"reload","last_error":"'false' failed: exit status 1"}],"preferred_profile":null,"profile":null,"reload":"false","renewal_window":{"end":"[TIME]","start":"[TIME]"},"reuse_key":false,"revocation_reason":null,"revoked_at":null,"serial":"[SERIAL]"}
 
 "#]]
     );
@@ -218,7 +218,7 @@ fn files_that_can_not_be_written_are_missing() {
         str![[r#"
 exit 0
 --- stdout
-{"v":1,"type":"certificate","ca":"dev","certificate":"www.example.test","directory":"[WORLD]/state/certs/www.example.test/current","due":"[TIME]","failing_since":null,"failures":0,"hooks_pending":0,"names":["www.example.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"files_missing","revoked_at":null,"serial":"[SERIAL]"}
+{"v":1,"type":"certificate","ca":"dev","certificate":"www.example.test","directory":"[WORLD]/state/certs/www.example.test/current","due":"[TIME]","explanation_url":null,"failing_since":null,"failures":0,"hooks_pending":0,"names":["www.example.test"],"next_attempt_at":null,"not_after":"[TIME]","not_before":"[TIME]","outcome":"files_missing","renewal_window":{"end":"[TIME]","start":"[TIME]"},"revoked_at":null,"serial":"[SERIAL]"}
 --- stderr
 warning: the files of www.example.test can't be completed: [WORLD]/state/certs is in the way: a directory has to be there
 

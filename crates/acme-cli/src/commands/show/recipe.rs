@@ -53,6 +53,8 @@ pub(super) fn line(global: &Global, record: &CertificateRecord, account: Option<
 fn optional(settings: &Settings) -> impl Iterator<Item = (&'static str, &String)> {
     let options = [
         ("--key-type", &settings.key_type),
+        ("--profile", &settings.profile),
+        ("--preferred-profile", &settings.preferred_profile),
         ("--not-after", &settings.not_after),
         ("--deploy-hook", &settings.deploy_hook),
         ("--reload", &settings.reload),
