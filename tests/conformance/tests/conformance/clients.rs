@@ -10,6 +10,8 @@ use acme_testca::Config;
 mod certbot;
 #[path = "clients/dehydrated.rs"]
 mod dehydrated;
+#[path = "clients/instant_acme.rs"]
+mod instant_acme;
 #[path = "clients/lego.rs"]
 mod lego;
 #[path = "clients/registry.rs"]
