@@ -186,6 +186,22 @@ impl Authority {
         self.other.as_ref().map(Issuer::certificate)
     }
 
+    /// The root that a chain ends in, and its key (PKCS #8).
+    #[cfg(feature = "serve")]
+    pub(crate) fn root_of(&self, chain: Chain) -> Option<(&[u8], &[u8])> {
+        let root = match chain {
+            Chain::Default => Some(&self.root),
+            Chain::Alternate => self.other.as_ref(),
+        };
+        root.map(|root| (root.certificate(), root.key().pkcs8()))
+    }
+
+    /// The key of the intermediate that signs now (PKCS #8).
+    #[cfg(feature = "serve")]
+    pub(crate) fn intermediate_key(&self) -> &[u8] {
+        self.later.last().unwrap_or(&self.first).intermediate.key().pkcs8()
+    }
+
     /// The number of the intermediate that signs now; the first is 0.
     pub(crate) fn generation(&self) -> usize {
         self.later.len()

@@ -82,6 +82,8 @@ pub struct Config {
     pub wildcards: bool,
     /// How many identifiers an order can have: a hundred at most.
     pub max_identifiers: usize,
+    /// The domains, in lower case, for which and below which the CA does not issue (`rejectedIdentifier`).
+    pub blocked_domains: Vec<String>,
     /// Whether orders can say from when and until when the certificate is to be valid (section 7.4);
     /// Boulder refuses them.
     pub order_dates: bool,
@@ -174,12 +176,13 @@ impl Config {
         false
     }
 
-    pub(crate) fn identifier_rules(&self) -> Rules {
+    pub(crate) fn identifier_rules(&self) -> Rules<'_> {
         Rules {
             kinds: if self.ip_identifiers { Kinds::DnsAndIp } else { Kinds::Dns },
             wildcards: self.wildcards,
             onion: self.onion,
             most: self.max_identifiers.min(MAX_IDENTIFIERS),
+            blocked: &self.blocked_domains,
         }
     }
 
@@ -239,6 +242,7 @@ impl Default for Config {
             ip_identifiers: true,
             wildcards: true,
             max_identifiers: MAX_IDENTIFIERS,
+            blocked_domains: Vec::new(),
             order_dates: true,
             key_change: true,
             eddsa: true,

@@ -60,17 +60,19 @@ pub(crate) enum Kinds {
 }
 
 /// Which identifiers are taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rules {
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
     pub(crate) kinds: Kinds,
     pub(crate) wildcards: bool,
     pub(crate) onion: bool,
     pub(crate) most: usize,
+    /// Domains of which no name is taken.
+    pub(crate) blocked: &'a [String],
 }
 
 /// Reads and checks the identifiers of a newOrder request; one refused name refuses the order, with
 /// a subproblem for each (RFC 8555 section 6.7.1).
-pub(crate) fn parse_all(value: Option<&Value>, rules: Rules) -> Result<Vec<Identifier>, Problem> {
+pub(crate) fn parse_all(value: Option<&Value>, rules: Rules<'_>) -> Result<Vec<Identifier>, Problem> {
     let Some(list) = value.and_then(Value::as_array) else {
         return Err(Problem::malformed("RFC 8555 section 7.4: newOrder needs an array \"identifiers\""));
     };
@@ -100,7 +102,7 @@ pub(crate) fn parse_all(value: Option<&Value>, rules: Rules) -> Result<Vec<Ident
 }
 
 /// Reads and checks the identifier of a newAuthz request (RFC 8555 section 7.4.1).
-pub(crate) fn parse_one(value: Option<&Value>, rules: Rules) -> Result<Identifier, Problem> {
+pub(crate) fn parse_one(value: Option<&Value>, rules: Rules<'_>) -> Result<Identifier, Problem> {
     let value = value
         .ok_or_else(|| Problem::malformed("RFC 8555 section 7.4.1: newAuthz needs an \"identifier\""))?;
     let identifier = parse(value, rules).map_err(|refusal| Problem { identifier: None, ..refusal })?;
@@ -130,7 +132,7 @@ fn summary(mut refusals: Vec<Problem>) -> Problem {
     Problem::new(&kind, 400, detail).with_subproblems(refusals)
 }
 
-fn parse(item: &Value, rules: Rules) -> Result<Identifier, Problem> {
+fn parse(item: &Value, rules: Rules<'_>) -> Result<Identifier, Problem> {
     let (Some(kind), Some(value)) =
         (item.get("type").and_then(Value::as_str), item.get("value").and_then(Value::as_str))
     else {
@@ -147,6 +149,9 @@ fn parse(item: &Value, rules: Rules) -> Result<Identifier, Problem> {
         (DNS, Kinds::Dns | Kinds::DnsAndIp) if identifier.split_wildcard().1 && !rules.wildcards => {
             Some("this CA issues no certificates for wildcards")
         }
+        (DNS, Kinds::Dns | Kinds::DnsAndIp) if is_blocked(&identifier.value, rules.blocked) => {
+            Some("the policy of this CA forbids it to issue for this domain")
+        }
         (DNS, Kinds::Dns | Kinds::DnsAndIp) => {
             name_fault(&identifier.value).or_else(|| onion_fault(&identifier.value, rules))
         }
@@ -158,6 +163,14 @@ fn parse(item: &Value, rules: Rules) -> Result<Identifier, Problem> {
         None => Ok(identifier),
         Some(reason) => Err(Problem::new("rejectedIdentifier", 400, reason).about(identifier)),
     }
+}
+
+/// Whether a name is one of these domains, or in one.
+fn is_blocked(name: &str, domains: &[String]) -> bool {
+    domains.iter().any(|domain| {
+        let above = name.strip_suffix(domain.as_str());
+        above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    })
 }
 
 /// Says what is wrong with an address, if anything is.
@@ -198,7 +211,7 @@ fn name_fault(name: &str) -> Option<&'static str> {
 }
 
 /// Says what is wrong with the name of an onion service, if it is one.
-fn onion_fault(name: &str, rules: Rules) -> Option<&'static str> {
+fn onion_fault(name: &str, rules: Rules<'_>) -> Option<&'static str> {
     let base = name.strip_prefix("*.").unwrap_or(name);
     match (onion::is_onion(base), rules.onion) {
         (true, false) => Some("RFC 7686 section 2: this CA issues nothing for .onion"),

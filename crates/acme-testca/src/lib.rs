@@ -74,6 +74,8 @@ mod authority;
 mod binding;
 mod ca;
 mod caa;
+#[cfg(feature = "serve")]
+mod challenge_server;
 mod config;
 mod csr;
 mod delegation;
@@ -105,6 +107,8 @@ pub use authority::Rollover;
 pub use binding::MacKey;
 pub use ca::{AlwaysValid, Ca, ConnectionId};
 pub use caa::{CaaPolicy, CaaRecord};
+#[cfg(feature = "serve")]
+pub use challenge_server::{ChallengeServer, ChallengeServerBuilder};
 pub use config::{AlternateChains, Config, DEFAULT_SEED, Finalize, RetryAfter};
 pub use delegation::Delegation;
 pub use error::Error;
@@ -121,6 +125,6 @@ pub use renewal::RenewalWindow;
 pub use reply::{Delivery, Reply};
 pub use route::Operation;
 #[cfg(feature = "serve")]
-pub use serve::{Event, Moment, TestCa, TestCaBuilder};
+pub use serve::{Event, Moment, Pebble, TestCa, TestCaBuilder};
 pub use star::AutoRenewal;
 pub use validation::{Method, Validation, ValidationId};

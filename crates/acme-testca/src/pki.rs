@@ -152,6 +152,11 @@ impl Issuer {
         &self.certificate
     }
 
+    #[cfg(feature = "serve")]
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// The key identifier that what it signs names it by.
     pub(crate) fn key_id(&self) -> Vec<u8> {
         key_id(&self.key.spki())
@@ -203,7 +208,7 @@ impl Issuer {
             extension(BASIC_CONSTRAINTS, true, &asn1::sequence(&[])),
             extension(SUBJECT_KEY_ID, false, &asn1::octet_string(&key_id(leaf.key_spki))),
             authority_key_id(&self.key),
-            extension(SUBJECT_ALT_NAME, true, &alternative_names(leaf)),
+            extension(SUBJECT_ALT_NAME, true, &alternative_names(leaf.names)),
             extension(
                 CERTIFICATE_POLICIES,
                 false,
@@ -222,6 +227,31 @@ impl Issuer {
         };
         body.sign(&self.key)
     }
+}
+
+/// Makes a certificate for a name or an address that its own key signs, with this digest in its
+/// acmeIdentifier (RFC 8737 section 3) if there is one.
+#[cfg(feature = "serve")]
+pub(crate) fn self_signed(
+    subject: &str,
+    identifier: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<(Vec<u8>, Key), Error> {
+    let key = Key::generate()?;
+    let key_spki = key.spki();
+    let mut extensions = vec![extension(SUBJECT_ALT_NAME, false, &alternative_names(&[subject.to_owned()]))];
+    extensions.extend(identifier.map(|digest| extension(ACME_IDENTIFIER, true, &asn1::octet_string(digest))));
+    let digest = digest(&SHA256, &key_spki);
+    let body = Body {
+        serial: digest.as_ref().get(..SERIAL_LEN).unwrap_or_default(),
+        issuer: name(SELF),
+        not_before: now.saturating_sub(BACKDATE).unwrap_or(now),
+        not_after: now.saturating_add(SELF_LIFETIME).unwrap_or(now),
+        subject: name(SELF),
+        key_spki: &key_spki,
+        extensions: &extensions,
+    };
+    Ok((body.sign(&key)?, key))
 }
 
 struct Body<'a> {
@@ -319,16 +349,16 @@ fn key_id(spki: &[u8]) -> Vec<u8> {
     digest.as_ref().get(..KEY_ID_LEN).unwrap_or_default().to_vec()
 }
 
-fn alternative_names(leaf: &Leaf<'_>) -> Vec<u8> {
-    let mut names: Vec<Vec<u8>> = Vec::new();
-    for name in leaf.names {
-        names.push(match name.parse() {
+fn alternative_names(names: &[String]) -> Vec<u8> {
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    for name in names {
+        parts.push(match name.parse() {
             Ok(IpAddr::V4(v4)) => asn1::implicit(7, &v4.octets()),
             Ok(IpAddr::V6(v6)) => asn1::implicit(7, &v6.octets()),
             Err(_) => asn1::implicit(2, name.as_bytes()),
         });
     }
-    asn1::sequence(&names)
+    asn1::sequence(&parts)
 }
 
 fn leaf_key_usage(spki: &[u8]) -> u8 {
@@ -340,6 +370,13 @@ fn leaf_key_usage(spki: &[u8]) -> u8 {
 
 /// How far notBefore lies in the past, so that clocks may be a little apart.
 pub(crate) const BACKDATE: Duration = Duration::from_secs(3600);
+
+#[cfg(feature = "serve")]
+const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
+#[cfg(feature = "serve")]
+const SELF: &str = "acme-testca challenge, DO NOT TRUST";
+#[cfg(feature = "serve")]
+const SELF_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Octets of a serial number.
 pub(crate) const SERIAL_LEN: usize = 16;

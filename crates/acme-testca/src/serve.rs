@@ -6,6 +6,9 @@ mod connection;
 mod dns;
 mod dns01;
 mod http01;
+mod identity;
+mod management;
+mod pebble;
 mod resolver;
 mod tls_alpn01;
 
@@ -21,7 +24,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::{runtime, sync::oneshot};
 use tokio_rustls::TlsAcceptor;
 
@@ -35,6 +37,9 @@ use crate::{
     renewal::RenewalWindow,
     route::Operation,
 };
+use connection::Door;
+use identity::Identity;
+pub use pebble::Pebble;
 use resolver::Resolver;
 
 /// A running test CA. It stops when it is dropped.
@@ -48,6 +53,7 @@ use resolver::Resolver;
 pub struct TestCa {
     shared: Arc<Shared>,
     address: SocketAddr,
+    management_address: Option<SocketAddr>,
     directory_url: String,
     root_pem: String,
     stop: Option<oneshot::Sender<()>>,
@@ -92,6 +98,12 @@ impl TestCa {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the management interface of [`TestCaBuilder::pebble`] listens.
+    #[must_use]
+    pub fn management_address(&self) -> Option<SocketAddr> {
+        self.management_address
     }
 
     /// Adds a resolve rule, as [`TestCaBuilder::resolve`] does.
@@ -231,6 +243,7 @@ pub struct TestCaBuilder {
     rules: Vec<String>,
     faults: Vec<Fault>,
     hook: Option<Hook>,
+    pebble: Option<Pebble>,
 }
 
 impl TestCaBuilder {
@@ -320,6 +333,12 @@ impl TestCaBuilder {
         self
     }
 
+    /// Is to programs what Pebble is to them.
+    pub fn pebble(mut self, pebble: Pebble) -> Self {
+        self.pebble = Some(pebble);
+        self
+    }
+
     /// Speaks HTTP without TLS. RFC 8555 section 6.1 forbids it to real CAs.
     pub fn plain_http(mut self) -> Self {
         self.transport = Transport::Plain;
@@ -336,6 +355,9 @@ impl TestCaBuilder {
         if !self.listen.ip().is_loopback() {
             return Err(Error::NotLoopback(self.listen.ip()));
         }
+        if let Some(beyond) = self.pebble.as_ref().filter(|pebble| !pebble.management.ip().is_loopback()) {
+            return Err(Error::NotLoopback(beyond.management.ip()));
+        }
         if let Some(beyond) = self.dns.filter(|resolver| !resolver.ip().is_loopback()) {
             return Err(Error::NotLoopback(beyond.ip()));
         }
@@ -343,9 +365,7 @@ impl TestCaBuilder {
         for rule in &self.rules {
             resolver.add(rule)?;
         }
-        let listener = TcpListener::bind(self.listen).map_err(|error| serve_error("listen", error))?;
-        listener.set_nonblocking(true).map_err(|error| serve_error("set up its socket", error))?;
-        let address = listener.local_addr().map_err(|error| serve_error("learn its address", error))?;
+        let (listener, address) = listen(self.listen)?;
         let mut config = self.config;
         if config.base_url.is_empty() {
             config.base_url = format!("{}://{address}", self.transport.scheme());
@@ -356,11 +376,16 @@ impl TestCaBuilder {
             None => Ca::new(config, now)?,
         };
         ca.add_faults(self.faults);
-        let acceptor = match self.transport {
-            Transport::Tls => Some(acceptor(&ca, now)?),
-            Transport::Plain => None,
+        let acceptor = match (self.transport, self.pebble.as_ref().and_then(Pebble::identity)) {
+            (Transport::Plain, _) => None,
+            (Transport::Tls, Some((chain, key))) => Some(acceptor(identity::read(chain, key)?)?),
+            (Transport::Tls, None) => Some(acceptor(identity::make(&ca, now)?)?),
         };
-        let directory_url = ca.directory_url();
+        let management = self.pebble.as_ref().map(|pebble| listen(pebble.management)).transpose()?;
+        let directory_url = match &self.pebble {
+            Some(_) => ca.directory_url().replacen(DIRECTORY_PATH, pebble::DIRECTORY_PATH, 1),
+            None => ca.directory_url(),
+        };
         let root_pem = ca.root_pem();
         let shared = Arc::new(Shared {
             ca: Mutex::new(ca),
@@ -371,10 +396,16 @@ impl TestCaBuilder {
             connections: AtomicU64::new(0),
             arrivals: AtomicU64::new(0),
             hook: self.hook,
+            is_pebble: self.pebble.is_some(),
+            resolves_by_dns: self.pebble.is_some_and(|pebble| pebble.resolves_by_dns),
         });
         let (stop, stopped) = oneshot::channel();
-        let thread = spawn(listener, acceptor, Arc::clone(&shared), stopped)?;
-        Ok(TestCa { shared, address, directory_url, root_pem, stop: Some(stop), thread: Some(thread) })
+        let management_address = management.as_ref().map(|(_, address)| *address);
+        let listeners = Listeners { acme: listener, management: management.map(|(listener, _)| listener) };
+        let thread = spawn(listeners, acceptor, Arc::clone(&shared), stopped)?;
+        let thread = Some(thread);
+        let stop = Some(stop);
+        Ok(TestCa { shared, address, management_address, directory_url, root_pem, stop, thread })
     }
 }
 
@@ -391,6 +422,7 @@ impl Default for TestCaBuilder {
             rules: Vec::new(),
             faults: Vec::new(),
             hook: None,
+            pebble: None,
         }
     }
 }
@@ -443,6 +475,15 @@ struct Shared {
     connections: AtomicU64,
     arrivals: AtomicU64,
     hook: Option<Hook>,
+    is_pebble: bool,
+    /// Whether names lead where the resolver says, instead of the rules.
+    resolves_by_dns: bool,
+}
+
+/// Where clients come in.
+struct Listeners {
+    acme: TcpListener,
+    management: Option<TcpListener>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -477,22 +518,25 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<tokio::net::TcpStream> 
     Err(last)
 }
 
-fn acceptor(ca: &Ca, now: Timestamp) -> Result<TlsAcceptor, Error> {
-    let (certificate, key) = ca.authority().server_identity(now)?;
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let listener = TcpListener::bind(address).map_err(|error| serve_error("listen", error))?;
+    listener.set_nonblocking(true).map_err(|error| serve_error("set up its socket", error))?;
+    let address = listener.local_addr().map_err(|error| serve_error("learn its address", error))?;
+    Ok((listener, address))
+}
+
+fn acceptor((chain, key): Identity) -> Result<TlsAcceptor, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.pkcs8().to_vec()));
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| {
-            builder.with_no_client_auth().with_single_cert(vec![CertificateDer::from(certificate)], key)
-        })
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| serve_error("set up TLS", error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn spawn(
-    listener: TcpListener,
+    listeners: Listeners,
     acceptor: Option<TlsAcceptor>,
     shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
@@ -502,16 +546,18 @@ fn spawn(
         .enable_time()
         .build()
         .map_err(|error| serve_error("start its runtime", error))?;
-    let listener = {
+    let adopt = |listener| {
         let _context = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)
-            .map_err(|error| serve_error("set up its socket", error))?
+        tokio::net::TcpListener::from_std(listener).map_err(|error| serve_error("set up its socket", error))
     };
+    let acme = adopt(listeners.acme)?;
+    let management = listeners.management.map(adopt).transpose()?;
     let run = move || {
         runtime.block_on(async {
             tokio::select! {
                 _ = stopped => {}
-                () = connection::accept(&listener, acceptor.as_ref(), &shared) => {}
+                () = connection::accept(&acme, acceptor.as_ref(), &shared, Door::Acme) => {}
+                () = accept_management(management.as_ref(), acceptor.as_ref(), &shared) => {}
             }
         });
         // Hooks that wait for something that will not come any more must not hold up the end.
@@ -523,9 +569,21 @@ fn spawn(
         .map_err(|error| serve_error("start its thread", error))
 }
 
+async fn accept_management(
+    listener: Option<&tokio::net::TcpListener>,
+    acceptor: Option<&TlsAcceptor>,
+    shared: &Arc<Shared>,
+) {
+    match listener {
+        Some(listener) => connection::accept(listener, acceptor, shared, Door::Management).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn serve_error(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Serve { what, source: Box::new(source) }
 }
 
+const DIRECTORY_PATH: &str = "/directory";
 const HTTP_PORT: u16 = 80;
 const TLS_PORT: u16 = 443;

@@ -29,6 +29,9 @@ mod issuers;
 mod limits;
 #[path = "testca/onion.rs"]
 mod onion;
+#[cfg(feature = "serve")]
+#[path = "testca/pebble.rs"]
+mod pebble;
 #[path = "testca/persist.rs"]
 mod persist;
 #[path = "testca/preauthorization.rs"]

@@ -58,7 +58,7 @@ impl Ca {
         pem
     }
 
-    fn has_alternate(&self) -> bool {
+    pub(crate) fn has_alternate(&self) -> bool {
         self.config.alternate_chains != AlternateChains::Absent && self.authority.other_root_der().is_some()
     }
 

@@ -17,7 +17,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Event, Moment, Shared, body::ResponseBody, caa, dns01, http01, lock, tls_alpn01};
+use super::{
+    Event, Moment, Shared, body::ResponseBody, caa, dns01, http01, lock, management, pebble, tls_alpn01,
+};
 use crate::{
     ca::{ConnectionId, MAX_BODY},
     problem::Problem,
@@ -27,7 +29,12 @@ use crate::{
 };
 
 /// Takes connections until it is dropped.
-pub(super) async fn accept(listener: &TcpListener, acceptor: Option<&TlsAcceptor>, shared: &Arc<Shared>) {
+pub(super) async fn accept(
+    listener: &TcpListener,
+    acceptor: Option<&TlsAcceptor>,
+    shared: &Arc<Shared>,
+    door: Door,
+) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, most likely: others must be closed first.
@@ -38,26 +45,41 @@ pub(super) async fn accept(listener: &TcpListener, acceptor: Option<&TlsAcceptor
         let acceptor = acceptor.cloned();
         tokio::spawn(async move {
             // What ends a connection is the client's doing, or the script's.
-            let _ = serve(stream, acceptor, shared).await;
+            let _ = serve(stream, acceptor, shared, door).await;
         });
     }
 }
 
-async fn serve(stream: TcpStream, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) -> io::Result<()> {
+/// What is behind a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Acme,
+    Management,
+}
+
+async fn serve(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    door: Door,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match acceptor {
         Some(acceptor) => {
             let stream = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await??;
-            speak(stream, shared).await
+            speak(stream, shared, door).await
         }
-        None => speak(stream, shared).await,
+        None => speak(stream, shared, door).await,
     }
 }
 
-async fn speak<S>(stream: S, shared: Arc<Shared>) -> io::Result<()>
+async fn speak<S>(stream: S, shared: Arc<Shared>, door: Door) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    if door == Door::Management {
+        return management::speak(stream, shared).await;
+    }
     let id = ConnectionId(shared.connections.fetch_add(1, Ordering::Relaxed) + 1);
     let service = service_fn(|request| answer(request, id, Arc::clone(&shared)));
     http1::Builder::new()
@@ -80,6 +102,9 @@ async fn answer(
         Err(_) => return Err(Closed),
     };
     head.extensions.insert(id);
+    if shared.is_pebble {
+        pebble::rewrite(&mut head.uri);
+    }
     let request = Request::from_parts(head, body);
     let mut event = Event {
         moment: Moment::Before,

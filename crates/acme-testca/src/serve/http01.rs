@@ -10,7 +10,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 
-use super::{Shared, connect, lock};
+use super::{Shared, connect, resolver};
 use crate::{problem::Problem, validation::Validation};
 
 /// Fetches the key authorization and compares it.
@@ -77,7 +77,7 @@ struct Target {
 impl Target {
     async fn get(&self, shared: &Shared) -> Result<Response<Incoming>, Problem> {
         let port = self.port.unwrap_or_else(|| shared.http_port.load(Ordering::Relaxed));
-        let addresses = lock(&shared.resolver).look_up(&self.host, port);
+        let addresses = resolver::look_up(shared, &self.host, port).await?;
         if addresses.is_empty() {
             return Err(Problem::new(
                 "dns",

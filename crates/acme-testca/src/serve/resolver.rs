@@ -2,7 +2,25 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::error::Error;
+use hickory_proto::rr::{RData, RecordType};
+
+use super::{Shared, dns, lock};
+use crate::{error::Error, problem::Problem};
+
+/// The addresses of a name: those of the rules, or the loopback ones that the resolver knows, where
+/// it is asked for addresses too.
+pub(super) async fn look_up(shared: &Shared, name: &str, port: u16) -> Result<Vec<SocketAddr>, Problem> {
+    let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let Some(server) = shared.dns.filter(|_| shared.resolves_by_dns && !is_address) else {
+        return Ok(lock(&shared.resolver).look_up(name, port));
+    };
+    let mut addresses = Vec::new();
+    for kind in [RecordType::A, RecordType::AAAA] {
+        addresses.extend(dns::look_up(server, name, kind).await?.found.iter().filter_map(RData::ip_addr));
+    }
+    let loopback = addresses.into_iter().filter(IpAddr::is_loopback);
+    Ok(loopback.map(|address| SocketAddr::new(address, port)).collect())
+}
 
 /// The resolve rules.
 #[derive(Debug, Default)]

@@ -20,7 +20,7 @@ use x509_cert::{
     ext::pkix::{SubjectAltName, name::GeneralName},
 };
 
-use super::{Shared, connect, lock};
+use super::{Shared, connect, resolver};
 use crate::{problem::Problem, validation::Validation};
 
 /// Makes a handshake and looks at the certificate.
@@ -37,7 +37,7 @@ pub(super) async fn validate(shared: &Shared, validation: &Validation) -> Result
 
 async fn shake_hands(shared: &Shared, validation: &Validation) -> Result<Vec<u8>, Problem> {
     let name = &validation.name;
-    let addresses = lock(&shared.resolver).look_up(name, shared.tls_port.load(Ordering::Relaxed));
+    let addresses = resolver::look_up(shared, name, shared.tls_port.load(Ordering::Relaxed)).await?;
     if addresses.is_empty() {
         return Err(Problem::new(
             "dns",

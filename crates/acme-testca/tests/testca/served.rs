@@ -33,7 +33,18 @@ trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
 impl Https {
-    fn to(ca: &TestCa) -> Self {
+    /// Speaks to another server without TLS.
+    pub(crate) fn plain(address: SocketAddr) -> Self {
+        Self { address, config: None, connection: None }
+    }
+
+    /// Speaks to another server with the same trust.
+    pub(crate) fn at(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    pub(crate) fn to(ca: &TestCa) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(ders(ca.root_pem()).remove(0))).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
