@@ -1,5 +1,8 @@
 //! The command line as it was given, to paste it again with a change.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 /// The words after the program's name.
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
@@ -69,6 +72,20 @@ impl Invocation {
             .join(" ")
     }
 }
+
+/// The words of the command line, the program's name first. Called as
+/// scripts for Pebble call that and its challenge server, it is the test CA.
+pub(crate) fn words() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let name = words.first().and_then(|program| Path::new(program).file_name()).unwrap_or_default();
+    if let Some((_, option)) = NAMES.iter().find(|(known, _)| *known == name) {
+        words.splice(1..1, ["dev-ca".into(), OsString::from(option)]);
+    }
+    words
+}
+
+/// Names of other programs that this one goes by, and what it is then.
+const NAMES: [(&str, &str); 2] = [("pebble", "--pebble"), ("pebble-challtestsrv", "--challtestsrv")];
 
 /// A word as a shell takes it.
 pub(crate) fn quoted(word: &str) -> String {

@@ -30,6 +30,7 @@ mod logging;
 mod moment;
 mod names;
 mod output;
+mod pebble;
 mod progress;
 mod rehearsal;
 mod report;
@@ -55,7 +56,7 @@ use invocation::Invocation;
 use output::Output;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(invocation::words()) {
         Ok(args) => args,
         Err(error) => return refuse(&error).into(),
     };

@@ -17,6 +17,7 @@ mod acmectl {
     mod issue;
     mod names;
     mod options;
+    mod pebble;
     mod renew;
     mod renewal_info;
     mod revoke;

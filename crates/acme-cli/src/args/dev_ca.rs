@@ -49,6 +49,14 @@ pub(crate) struct DevCaArgs {
     /// Do nothing unexpected, and nothing by chance
     #[arg(long, env = "ACME_GENTLE", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) gentle: bool,
+    /// Be Pebble: what follows are its flags (-config FILE, -dnsserver ADDR:PORT, -strict). So it is
+    /// without this option if the program is called pebble
+    #[arg(long, value_name = "FLAG", num_args = 0.., allow_hyphen_values = true)]
+    pub(crate) pebble: Option<Vec<OsString>>,
+    /// Answer challenges, as pebble-challtestsrv does: what follows are its flags. So it is without
+    /// this option if the program is called pebble-challtestsrv
+    #[arg(long, value_name = "FLAG", num_args = 0.., allow_hyphen_values = true)]
+    pub(crate) challtestsrv: Option<Vec<OsString>>,
     /// Run this program against it, and exit with its status
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

@@ -1,5 +1,8 @@
 //! `dev-ca`: the test CA on loopback, for other programs.
 
+mod challenges;
+mod pebble;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -22,6 +25,12 @@ use crate::exit::Status;
 use crate::settings;
 
 pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
+    if let Some(words) = &args.pebble {
+        return pebble::run(context, words);
+    }
+    if let Some(words) = &args.challtestsrv {
+        return challenges::run(context, words);
+    }
     let ports = Ports::choose(&args)?;
     let ca = start(&args, &ports)?;
     let root_out = args.root_out.as_deref().map(settings::absolute).transpose()?;
@@ -78,12 +87,14 @@ fn start(args: &DevCaArgs, ports: &Ports) -> Result<TestCa, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::File { path: path.clone(), source })?;
         builder = builder.script(Script::from_toml(&text).map_err(CommandError::TestCa)?);
     }
-    Ok(builder.start().map_err(|error| {
-        if let acme_testca::Error::Serve { source, .. } = error {
-            return CommandError::Listen { address: listen, source };
-        }
-        CommandError::TestCa(error)
-    })?)
+    Ok(builder.start().map_err(|error| start_error(listen, error))?)
+}
+
+fn start_error(address: SocketAddr, error: acme_testca::Error) -> CommandError {
+    if let acme_testca::Error::Serve { source, .. } = error {
+        return CommandError::Listen { address, source };
+    }
+    CommandError::TestCa(error)
 }
 
 /// Where the CA looks for the responses to challenges.

@@ -9,6 +9,7 @@ use acme_store::CertificateName;
 use crate::advice::Advice;
 use crate::exit::Status;
 use crate::invocation::{Invocation, quoted};
+use crate::pebble::PebbleError;
 use crate::units::UnitError;
 
 /// A failure that only one command, or a few, can meet.
@@ -66,6 +67,8 @@ pub(crate) enum CommandError {
         #[source]
         source: io::Error,
     },
+    #[error(transparent)]
+    Pebble(PebbleError),
     #[error(transparent)]
     TestCa(acme_testca::Error),
     #[error(transparent)]
@@ -138,6 +141,7 @@ impl CommandError {
             Self::Listen { .. } => vec![Advice::text(
                 "another program may have the port; give another one to --listen, or 127.0.0.1:0 for a free one",
             )],
+            Self::Pebble(error) => error.advice(),
             Self::Output(_) => vec![Advice::text("what is there is cut short; send it where there is room")],
             Self::Program { .. } => vec![Advice::text("check the spelling, and the path")],
             Self::TestCa(error) => of_test_ca(error),
@@ -153,6 +157,7 @@ impl CommandError {
             Self::Units(error) => error.status(),
             Self::AccountTaken { .. }
             | Self::CertificateFile { .. }
+            | Self::Pebble(_)
             | Self::Exists { .. }
             | Self::Jwk { .. }
             | Self::KeyFile { .. }
