@@ -126,10 +126,14 @@ pub struct Finding {
 
 impl Finding {
     /// Tells whether the CA can be expected to refuse: another answer came, or none.
+    ///
+    /// A name that this machine finds no address for is no warning: the CA asks other servers, and
+    /// many a network does not know its own names from inside.
     #[must_use]
     pub fn is_warning(&self) -> bool {
         match self.outcome {
             Outcome::Same | Outcome::Redirected { .. } => false,
+            Outcome::Unreachable { reason: CheckError::Name(_), .. } => false,
             Outcome::Different { .. } | Outcome::Unreachable { .. } => true,
         }
     }
@@ -162,6 +166,9 @@ impl fmt::Display for Finding {
                 write!(f, "{identifier} redirects to {location}, which was not looked at")
             }
             Outcome::Same => write!(f, "{identifier} answers with the challenge response"),
+            Outcome::Unreachable { reason: CheckError::Name(_), .. } => {
+                write!(f, "{identifier} was not looked at: this machine finds no address for it")
+            }
             Outcome::Unreachable { address: Some(address), reason } => {
                 write!(f, "{identifier} at {address} does not answer: {reason}")
             }
@@ -216,8 +223,8 @@ pub enum CheckError {
     /// The connection broke.
     #[error("the connection broke")]
     Io(#[source] io::Error),
-    /// The name has no address.
-    #[error("the name was not found")]
+    /// This machine finds no address for the name.
+    #[error("this machine finds no address for the name")]
     Name(#[source] io::Error),
     /// The answer is not HTTP, or its headers have no end.
     #[error("the answer is not HTTP")]

@@ -233,3 +233,14 @@ fn a_checked_solver_hands_its_findings_over_and_fails_nothing() {
     drop(solver);
     assert_eq!(findings.iter().collect::<Vec<_>>(), ["a.example.com", "d.example.com"]);
 }
+
+#[test]
+fn a_name_that_this_machine_does_not_know_is_no_warning() {
+    // RFC 6761: nobody has an address for it.
+    let findings = SelfCheck::new(80).check(&[http("www.example.invalid", TOKEN)]);
+    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+    assert!(matches!(finding.outcome, Outcome::Unreachable { reason: CheckError::Name(_), .. }), "{finding}");
+    assert!(!finding.is_warning());
+    let expected = "www.example.invalid was not looked at: this machine finds no address for it";
+    assert_eq!(finding.to_string(), expected);
+}
