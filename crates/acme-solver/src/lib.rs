@@ -36,6 +36,8 @@
 #[cfg(feature = "dns")]
 pub mod check;
 pub mod dns;
+#[cfg(feature = "dns")]
+mod dns01;
 mod http01;
 mod listener;
 mod per_name;
@@ -51,6 +53,10 @@ mod threaded;
 mod tls_alpn01;
 mod webroot;
 
+#[cfg(all(feature = "dns", feature = "tokio"))]
+pub use dns01::AsyncDns01;
+#[cfg(feature = "dns")]
+pub use dns01::Dns01;
 pub use http01::Http01;
 #[cfg(feature = "tokio")]
 pub use http01::{AsyncHttp01, Http01Responder};

@@ -15,6 +15,8 @@ use rustix::event::PollFlags;
 
 pub use bind::BindError;
 pub(crate) use bind::listen;
+#[cfg(feature = "dns")]
+pub(crate) use bind::listen_both;
 use server::Server;
 
 /// What a port of ours says on a connection.
@@ -42,10 +44,20 @@ impl Listener {
         converse: impl FnMut() -> Option<C> + Send + 'static,
     ) -> Result<Self, BindError> {
         let address = listener.local_addr().map_err(BindError::Name)?;
+        Self::run(name, address, move |stopped| {
+            Server::new(listener, stopped, time_limit, converse).run(name);
+        })
+    }
+
+    /// Serves an address until the other end of the stream hangs up.
+    pub(crate) fn run(
+        name: &'static str,
+        address: SocketAddr,
+        serve: impl FnOnce(UnixStream) + Send + 'static,
+    ) -> Result<Self, BindError> {
         let start = || {
             let (stop, stopped) = UnixStream::pair()?;
-            let server = Server::new(listener, stopped, time_limit, converse);
-            let thread = thread::Builder::new().name(name.into()).spawn(move || server.run(name))?;
+            let thread = thread::Builder::new().name(name.into()).spawn(move || serve(stopped))?;
             Ok((stop, thread))
         };
         let (stop, thread) = start().map_err(|source| BindError::Io { address, source })?;

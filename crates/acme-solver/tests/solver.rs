@@ -6,6 +6,8 @@ mod solver {
     #[cfg(feature = "dns")]
     mod check;
     mod dns;
+    #[cfg(feature = "dns")]
+    mod dns01;
     mod http01;
     #[cfg(feature = "dns")]
     mod name_server;

@@ -1,6 +1,8 @@
 //! Taking a port.
 
 use std::io;
+#[cfg(feature = "dns")]
+use std::net::UdpSocket;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 
@@ -33,6 +35,9 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
     },
+    /// A server was to have a name that is none.
+    #[error("the server's name is no name")]
+    ServerName(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else that the system reports.
     #[error("listening on {address} failed")]
     Io {
@@ -53,31 +58,57 @@ impl BindError {
 
 /// Listens on the first address that can be had; says which, with the port the system chose.
 pub(crate) fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), BindError> {
+    first(addresses, |address| {
+        let listener = TcpListener::from(listen_on(address, SocketType::STREAM)?);
+        let address = listener.local_addr().map_err(|source| BindError::Io { address, source })?;
+        Ok((listener, address))
+    })
+}
+
+/// Takes a port over TCP and UDP at the first address that can be had.
+#[cfg(feature = "dns")]
+pub(crate) fn listen_both(
+    addresses: impl ToSocketAddrs,
+) -> Result<(TcpListener, UdpSocket, SocketAddr), BindError> {
+    first(addresses, |wanted| {
+        // A port that the system chose for TCP may be taken for UDP: another one is not.
+        let tries = if wanted.port() == 0 { PORT_TRIES } else { 1 };
+        let mut result = Err(BindError::InUse { address: wanted });
+        for _ in 0..tries {
+            let (listener, address) = listen(wanted)?;
+            result = listen_on(address, SocketType::DGRAM).map(|socket| (listener, socket.into(), address));
+            if !matches!(result, Err(BindError::InUse { .. })) {
+                break;
+            }
+        }
+        result
+    })
+}
+
+fn first<T>(
+    addresses: impl ToSocketAddrs,
+    mut take: impl FnMut(SocketAddr) -> Result<T, BindError>,
+) -> Result<T, BindError> {
     let mut last = BindError::Name(io::ErrorKind::InvalidInput.into());
     for address in addresses.to_socket_addrs().map_err(BindError::Name)? {
-        match listen_on(address) {
-            Ok(listener) => {
-                return match listener.local_addr() {
-                    Ok(address) => Ok((listener, address)),
-                    Err(source) => Err(BindError::Io { address, source }),
-                };
-            }
+        match take(address) {
+            Ok(taken) => return Ok(taken),
             Err(error) => last = error,
         }
     }
     Err(last)
 }
 
-fn listen_on(address: SocketAddr) -> Result<TcpListener, BindError> {
+fn listen_on(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, BindError> {
     let stands_for_both_families = address.is_ipv6() && address.ip().is_unspecified();
-    let (address, result) = match open(address) {
+    let (address, result) = match open(address, kind) {
         Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) if stands_for_both_families => {
             let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port());
-            (address, open(address))
+            (address, open(address, kind))
         }
         result => (address, result),
     };
-    result.map(TcpListener::from).map_err(|errno| match errno {
+    result.map_err(|errno| match errno {
         Errno::ADDRINUSE => BindError::InUse { address },
         Errno::ACCESS | Errno::PERM => BindError::NotPermitted { address },
         Errno::ADDRNOTAVAIL => BindError::NotLocal { address },
@@ -85,17 +116,22 @@ fn listen_on(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-fn open(address: SocketAddr) -> Result<OwnedFd, Errno> {
+fn open(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, FLAGS, None)?;
+    let socket = rustix::net::socket_with(family, kind, FLAGS, None)?;
     #[cfg(target_vendor = "apple")]
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         sockopt::set_ipv6_v6only(&socket, false)?;
     }
-    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if kind == SocketType::STREAM {
+        // For UDP this would let two of us have one port.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
     rustix::net::bind(&socket, &address)?;
-    rustix::net::listen(&socket, BACKLOG)?;
+    if kind == SocketType::STREAM {
+        rustix::net::listen(&socket, BACKLOG)?;
+    }
     rustix::io::ioctl_fionbio(&socket, true)?;
     Ok(socket)
 }
@@ -107,3 +143,7 @@ const FLAGS: SocketFlags = SocketFlags::empty();
 
 /// Connections that wait while all slots are taken.
 const BACKLOG: i32 = 128;
+
+/// How many ports of the system's choice are tried until one is free for TCP and UDP.
+#[cfg(feature = "dns")]
+const PORT_TRIES: usize = 16;

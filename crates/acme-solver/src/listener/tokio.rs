@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
+#[cfg(feature = "dns")]
+use tokio::net::UdpSocket;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -23,6 +25,21 @@ impl Bound {
         // The addresses may have to be looked up.
         let bound = tokio::task::spawn_blocking(move || bind::listen(addresses)).await;
         let (listener, address) = bound.map_err(|error| BindError::Name(error.into()))??;
+        Self::from_std(listener, address)
+    }
+
+    /// Takes a port over TCP and UDP at the first address that can be had.
+    #[cfg(feature = "dns")]
+    pub(crate) async fn both_at(
+        addresses: impl ToSocketAddrs + Send + 'static,
+    ) -> Result<(Self, UdpSocket), BindError> {
+        let bound = tokio::task::spawn_blocking(move || bind::listen_both(addresses)).await;
+        let (listener, socket, address) = bound.map_err(|error| BindError::Name(error.into()))??;
+        let socket = UdpSocket::from_std(socket).map_err(|source| BindError::Io { address, source })?;
+        Ok((Self::from_std(listener, address)?, socket))
+    }
+
+    fn from_std(listener: std::net::TcpListener, address: SocketAddr) -> Result<Self, BindError> {
         let listener = TcpListener::from_std(listener).map_err(|source| BindError::Io { address, source })?;
         Ok(Self { address, listener })
     }
@@ -32,12 +49,20 @@ impl Bound {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        Arc::new(Listening(tokio::spawn(serve(self.listener, converse)).abort_handle()))
+        Listening::run(serve(self.listener, converse))
     }
 }
 
 /// The task that listens. Its connections end with it.
 pub(crate) struct Listening(AbortHandle);
+
+impl Listening {
+    /// Runs a task until the last clone of what is returned is dropped.
+    pub(crate) fn run(task: impl Future<Output: Send> + Send + 'static) -> Arc<Self> {
+        let task = async move { drop(task.await) };
+        Arc::new(Self(tokio::spawn(task).abort_handle()))
+    }
+}
 
 impl Drop for Listening {
     fn drop(&mut self) {

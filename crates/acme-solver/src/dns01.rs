@@ -1,0 +1,135 @@
+//! dns-01 answered on a port of our own.
+
+mod conversation;
+#[cfg(feature = "tokio")]
+mod tokio;
+mod zones;
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+
+use crate::listener::{self, BindError, Listener, TIME_LIMIT};
+use crate::response::ResponseError;
+use conversation::Conversation;
+use zones::Zones;
+
+#[cfg(feature = "tokio")]
+pub use self::tokio::AsyncDns01;
+
+/// An authoritative DNS server for `_acme-challenge` names, and nothing else.
+///
+/// Who has no access to the DNS of `example.com` by a program delegates one name of it, once, to
+/// where this listens:
+///
+/// ```text
+/// _acme-challenge.example.com.  NS  acme-dns.example.net.
+/// ```
+///
+/// Each name that begins with `_acme-challenge` is a zone of its own here, with its SOA and NS
+/// records, and the TXT records of its challenges while they are presented. Names below it, as
+/// dns-account-01 has them, belong to it. All other names are refused. It listens over UDP and TCP,
+/// answers one question a packet, follows nothing, and signs nothing: the delegation must be
+/// without a DS record.
+///
+/// A connection over TCP ends after [`Dns01::TIME_LIMIT`], and there are at most
+/// [`Dns01::MAX_CONNECTIONS`]; one more closes the oldest.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4>
+#[must_use = "the port is free again when the listener is dropped"]
+pub struct Dns01 {
+    zones: Arc<Zones>,
+    tcp: Listener,
+    _udp: Listener,
+}
+
+impl Dns01 {
+    /// Most connections at a time.
+    pub const MAX_CONNECTIONS: usize = listener::MAX_CONNECTIONS;
+    /// Most bytes of a question.
+    pub const MAX_QUESTION: usize = 4096;
+    /// How long a connection lives at most.
+    pub const TIME_LIMIT: std::time::Duration = TIME_LIMIT;
+
+    /// Listens on the first address that can be had, such as `"0.0.0.0:53"` or `"127.0.0.1:0"`, as
+    /// the server that delegations name, such as `"acme-dns.example.net"`.
+    ///
+    /// On a machine with several addresses, give the one that the server's name leads to: answers
+    /// over UDP must come from where they were asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], for the last address tried; [`BindError::ServerName`] if the name is none.
+    pub fn bind(addresses: impl ToSocketAddrs, server_name: &str) -> Result<Self, BindError> {
+        let zones = Arc::new(Zones::new(server_name)?);
+        let (listener, socket, address) = listener::listen_both(addresses)?;
+        let answers = Arc::clone(&zones);
+        let udp = Listener::run("acme-dns-01-udp", address, move |stopped| {
+            conversation::serve_udp(&socket, &stopped, &answers);
+        })?;
+        let answers = Arc::clone(&zones);
+        let converse = move || Some(Conversation::new(Arc::clone(&answers)));
+        let tcp = Listener::start("acme-dns-01", listener, TIME_LIMIT, converse)?;
+        Ok(Self { zones, tcp, _udp: udp })
+    }
+
+    /// The address it listens on, with the port that the system chose for port 0.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.tcp.local_addr()
+    }
+}
+
+impl Solver for Dns01 {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        types(identifier)
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        present(&self.zones, challenges)
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        withdraw(&self.zones, challenges)
+    }
+}
+
+impl fmt::Debug for Dns01 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dns01").field("address", &self.local_addr()).finish_non_exhaustive()
+    }
+}
+
+/// Addresses have no names in DNS to prove.
+fn types(identifier: &Identifier) -> Vec<ChallengeType> {
+    if matches!(identifier, Identifier::Dns(_)) { vec![ChallengeType::Dns01] } else { Vec::new() }
+}
+
+fn present(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+    let present = |challenge: &Challenge| {
+        check(challenge)?;
+        zones.insert(&challenge.dns_name(), challenge.dns_value());
+        tracing::debug!(identifier = %challenge.order_identifier(), "dns-01 response presented");
+        Ok(())
+    };
+    challenges.iter().map(present).collect()
+}
+
+fn withdraw(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+    let withdraw = |challenge: &Challenge| {
+        check(challenge)?;
+        zones.remove(&challenge.dns_name(), &challenge.dns_value());
+        tracing::debug!(identifier = %challenge.order_identifier(), "dns-01 response withdrawn");
+        Ok(())
+    };
+    challenges.iter().map(withdraw).collect()
+}
+
+fn check(challenge: &Challenge) -> Result<(), ResponseError> {
+    if challenge.kind == ChallengeType::Dns01 {
+        return Ok(());
+    }
+    Err(ResponseError::Kind(challenge.kind.clone()))
+}
