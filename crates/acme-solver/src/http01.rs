@@ -3,6 +3,8 @@
 mod conversation;
 mod request;
 #[cfg(feature = "tokio")]
+mod service;
+#[cfg(feature = "tokio")]
 mod tokio;
 
 use std::fmt;

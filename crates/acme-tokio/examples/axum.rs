@@ -1,19 +1,12 @@
 //! A web server that obtains a certificate for its own name.
 
 use acme_tokio::{Account, DirectoryUrl, Http01Responder, IssueRequest};
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
-use axum::{Router, routing::get};
-
-async fn challenge(State(responder): State<Http01Responder>, uri: Uri) -> Result<String, StatusCode> {
-    responder.respond(uri.path()).ok_or(StatusCode::NOT_FOUND)
-}
+use axum::Router;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut responder = Http01Responder::new();
-    let app = Router::new().route("/.well-known/acme-challenge/{token}", get(challenge));
-    let app = app.with_state(responder.clone());
+    let app = Router::new().route_service("/.well-known/acme-challenge/{token}", responder.clone());
     let listener = tokio::net::TcpListener::bind("[::]:80").await?;
     tokio::spawn(async { axum::serve(listener, app).await });
 

@@ -28,6 +28,8 @@ use crate::response::{http_token, http_types};
 /// assert_eq!(responder.respond("/.well-known/acme-challenge/unknown"), None);
 /// ```
 ///
+/// It is a tower service, too: axum takes it in `Router::route_service`.
+///
 /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.3>
 #[derive(Clone, Default)]
 pub struct Http01Responder {

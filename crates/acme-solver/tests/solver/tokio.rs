@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ::tokio::task::spawn_blocking;
 use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, Solver, SolverError};
 use acme_solver::{AsyncHttp01, BindError, Http01, Http01Responder, Threaded};
+use tower_service::Service as _;
 
 use super::challenge::{TOKEN, good, http, identifier, of_kind, token};
 use super::peer;
@@ -97,6 +98,29 @@ async fn responder_knows_what_is_in_place_and_nothing_else() {
     assert_eq!(solver.challenge_types(&identifier("a.example")), [ChallengeType::Http01]);
     assert!(solver.challenge_types(&identifier("*.a.example")).is_empty());
     assert_eq!(format!("{responder:?}"), "Http01Responder");
+}
+
+#[::tokio::test]
+async fn responder_is_a_service() {
+    let mut solver = Http01Responder::new();
+    let mut service = solver.clone();
+    let challenges = [http("a.example", TOKEN)];
+    assert_eq!(good(&solver.present(&challenges).await), [true]);
+    let mut call = async |method: &str, path: &str| {
+        let request = ::http::Request::builder().method(method).uri(path).body(()).unwrap();
+        let response = service.call(request).await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), kind, response.into_body())
+    };
+    let path = challenges[0].http_path();
+    let expected = challenges[0].key_authorization().to_owned();
+    for path in [&path, &format!("http://a.example{path}"), &format!("{path}?query")] {
+        let octets = "application/octet-stream".to_owned();
+        assert_eq!(call("GET", path).await, (200, octets, expected.clone()), "{path}");
+    }
+    assert_eq!(call("HEAD", &path).await.0, 200);
+    assert_eq!(call("GET", "/").await.0, 404);
+    assert_eq!(call("POST", &path).await.0, 405);
 }
 
 /// Takes its time to put something in place.
