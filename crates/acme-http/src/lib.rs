@@ -22,6 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A program with an HTTP client of its own puts it behind [`Transport`] or [`AsyncTransport`].
+//!
 //! # Log
 //! One `debug` event per exchange, within a span that has operation, method and host; no bodies,
 //! no headers.
@@ -47,6 +49,7 @@ mod log;
 mod lookup;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 mod tls;
+mod transport;
 
 #[cfg(feature = "tokio")]
 pub use async_client::{AsyncClient, MAX_WIDTH};
@@ -57,3 +60,4 @@ pub use builder::ClientBuilder;
 pub use error::{Error, RootPemFault};
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub use limits::MAX_CONNECTIONS;
+pub use transport::{AsyncTransport, Transport, TransportFuture, TransportResults};

@@ -1,8 +1,9 @@
 //! How a CA is reached.
 
 use std::fmt;
+use std::sync::Arc;
 
-use acme_http::Client;
+use acme_http::{Client, Transport};
 use acme_proto::Session;
 
 use crate::driver::Driver;
@@ -38,6 +39,7 @@ impl DirectoryUrl<'_> {
 #[derive(Clone)]
 pub(crate) struct Connect {
     pub(crate) url: String,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
     pub(crate) root_pem: Option<Vec<u8>>,
     pub(crate) proxy: Option<String>,
     pub(crate) user_agent: String,
@@ -47,6 +49,7 @@ impl Connect {
     pub(crate) fn new(url: DirectoryUrl<'_>) -> Self {
         Self {
             url: url.as_str().to_string(),
+            transport: None,
             root_pem: None,
             proxy: None,
             user_agent: concat!("acme-lib/", env!("CARGO_PKG_VERSION"), " ureq/3").to_string(),
@@ -54,6 +57,10 @@ impl Connect {
     }
 
     pub(crate) fn driver(&self) -> Result<Driver> {
+        let session = Session::new(&self.url, &self.user_agent, acme_keys::sha256, seed()?)?;
+        if let Some(transport) = &self.transport {
+            return Ok(Driver::new(Arc::clone(transport), session));
+        }
         let mut client = Client::builder();
         if let Some(pem) = &self.root_pem {
             client = client.root_pem(pem.clone());
@@ -61,8 +68,7 @@ impl Connect {
         if let Some(proxy) = &self.proxy {
             client = client.proxy(proxy);
         }
-        let session = Session::new(&self.url, &self.user_agent, acme_keys::sha256, seed()?)?;
-        Ok(Driver::new(client.build()?, session))
+        Ok(Driver::new(Arc::new(client.build()?), session))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use acme_http::Transport;
 use acme_keys::{CertificateInfo, CertificateKey};
 use acme_proto::{Registration, RevocationReason, Revoke};
 
@@ -81,7 +82,7 @@ impl<P: Persist> Directory<P> {
         let registration = Registration::new().agree_to_terms().contact(contact.clone().unwrap_or_default());
         let session =
             self.driver.with_session(|session| seed().map(|seed| session.for_another_account(seed)))?;
-        let driver = Driver::new(self.driver.client.clone(), session);
+        let driver = Driver::new(Arc::clone(&self.driver.transport), session);
         let (account, key) = account::open(&driver, key, pending, registration)?;
         Ok(Account::new(AccountParts {
             api_account: ApiAccount::from(&account),
@@ -133,6 +134,12 @@ impl<P> DirectoryBuilder<P> {
     /// Trusts only these roots, as PEM, for the connection to the CA.
     pub fn root_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.connect.root_pem = Some(pem.into());
+        self
+    }
+
+    /// As [`AccountBuilder::transport`](crate::AccountBuilder::transport).
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.connect.transport = Some(Arc::new(transport));
         self
     }
 

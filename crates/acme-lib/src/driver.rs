@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use acme_http::Client;
+use acme_http::Transport;
 use acme_proto::{
     Challenge, Checkpoint, Exchange, Flow, Input, Operation, Session, SignError, Solver, SolverError, Step,
     StoreError,
@@ -102,13 +102,13 @@ pub(crate) struct Hands<'a> {
 
 /// One conversation with one CA, and the connections for it.
 pub(crate) struct Driver {
-    pub(crate) client: Client,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) session: Mutex<Session>,
 }
 
 impl Driver {
-    pub(crate) fn new(client: Client, session: Session) -> Self {
-        Self { client, session: Mutex::new(session) }
+    pub(crate) fn new(transport: Arc<dyn Transport>, session: Session) -> Self {
+        Self { transport, session: Mutex::new(session) }
     }
 
     /// Runs a flow that only talks to the CA.
@@ -163,7 +163,7 @@ impl Driver {
                 if let Some(Exchange { operation, .. }) = exchanges.first() {
                     hands.tell(&Event::Requesting { operation: *operation, count: exchanges.len() });
                 }
-                Input::Responses(self.client.perform(exchanges))
+                Input::Responses(self.transport.perform(exchanges))
             }
             Step::Sign(messages) => Input::Signed(
                 messages

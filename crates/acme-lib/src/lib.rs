@@ -85,6 +85,7 @@ pub use driver::{Event, Interrupt, Journal};
 pub use error::{Error, Result};
 pub use issue::{Issuance, Issued, IssuedChain};
 
+pub use acme_http::{Transport, TransportResults};
 pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
 };
@@ -92,7 +93,7 @@ pub use acme_proto::{
     Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem, ProblemKind, Refusal,
     RenewalInfo, RenewalMoment, Solver, UserAction,
 };
-pub use acme_solver::Http01;
+pub use acme_solver::{Http01, TlsAlpn01, TlsAlpn01Responder};
 
 /// The protocol's own types, for what is not re-exported here.
 pub use acme_proto as proto;

@@ -38,6 +38,8 @@ mod steps;
 
 #[path = "lib/surface.rs"]
 mod surface;
+#[path = "lib/transport.rs"]
+mod transport;
 #[path = "lib/validation.rs"]
 mod validation;
 #[path = "lib/world.rs"]

@@ -99,6 +99,12 @@ impl Session {
         Self { width: width.max(1), ..self }
     }
 
+    /// Sets how many exchanges one step may hold from now on, at least one: servers change what
+    /// they grant.
+    pub fn resize(&mut self, width: usize) {
+        self.width = width.max(1);
+    }
+
     /// Asks for the CA's texts in these languages, the content of an `Accept-Language` header;
     /// without this call in English. What can't stand in such a header is left out.
     ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acme_http::AsyncClient;
+use acme_http::AsyncTransport;
 use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
 use acme_proto::{
     AsyncSolver, Authorization, Chain, Chains, DeactivateAccount, Flow, Identifier, ListOrders, Misuse,
@@ -253,10 +253,10 @@ impl Account {
         self.driver().with_session(|session| session.account_url().unwrap_or_default().to_string())
     }
 
-    /// The client that its requests go through, for further accounts.
+    /// What its requests go through, for further accounts.
     #[must_use]
-    pub fn client(&self) -> &AsyncClient {
-        &self.driver().client
+    pub fn transport(&self) -> Arc<dyn AsyncTransport> {
+        Arc::clone(&self.driver().transport)
     }
 }
 

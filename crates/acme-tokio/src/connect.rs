@@ -1,8 +1,9 @@
 //! How a CA is reached.
 
 use std::fmt;
+use std::sync::Arc;
 
-use acme_http::AsyncClient;
+use acme_http::{AsyncClient, AsyncTransport};
 use acme_proto::Session;
 
 use crate::driver::Driver;
@@ -37,7 +38,7 @@ impl DirectoryUrl<'_> {
 /// Where a CA is, whom to trust for it, and how to get there.
 pub(crate) struct Connect {
     pub(crate) url: String,
-    pub(crate) client: Option<AsyncClient>,
+    pub(crate) transport: Option<Arc<dyn AsyncTransport>>,
     pub(crate) root_pem: Option<Vec<u8>>,
     pub(crate) proxy: Option<String>,
     pub(crate) user_agent: String,
@@ -47,7 +48,7 @@ impl Connect {
     pub(crate) fn new(url: DirectoryUrl<'_>) -> Self {
         Self {
             url: url.as_str().to_string(),
-            client: None,
+            transport: None,
             root_pem: None,
             proxy: None,
             user_agent: concat!("acme-tokio/", env!("CARGO_PKG_VERSION"), " hyper/1").to_string(),
@@ -56,8 +57,8 @@ impl Connect {
 
     pub(crate) fn driver(self) -> Result<Driver> {
         let session = Session::new(&self.url, &self.user_agent, acme_keys::sha256, seed()?)?;
-        let client = match self.client {
-            Some(client) => client,
+        let transport = match self.transport {
+            Some(transport) => transport,
             None => {
                 let mut client = AsyncClient::builder();
                 if let Some(pem) = self.root_pem {
@@ -66,10 +67,10 @@ impl Connect {
                 if let Some(proxy) = self.proxy {
                     client = client.proxy(proxy);
                 }
-                client.build_async()?
+                Arc::new(client.build_async()?)
             }
         };
-        Ok(Driver::new(client, session))
+        Ok(Driver::new(transport, session))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Carrying out the steps of flows on tokio.
 
 use std::fmt;
-use std::mem;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use acme_http::AsyncClient;
+use acme_http::AsyncTransport;
 use acme_proto::{
     AsyncSolver, Challenge, Checkpoint, Exchange, Flow, Input, Operation, Session, SignError, SolverError,
     Step,
@@ -52,7 +51,7 @@ pub(crate) struct Hands<'a> {
 
 /// One conversation with one CA, and the connections for it.
 pub(crate) struct Driver {
-    pub(crate) client: AsyncClient,
+    pub(crate) transport: Arc<dyn AsyncTransport>,
     url: Uri,
     conversation: Mutex<Conversation>,
     sweeps: Sweeps,
@@ -64,12 +63,12 @@ struct Conversation {
 }
 
 impl Driver {
-    pub(crate) fn new(client: AsyncClient, session: Session) -> Self {
+    pub(crate) fn new(transport: Arc<dyn AsyncTransport>, session: Session) -> Self {
         // The session has a URL that is whole, so that this does not fail.
         let url: Uri = session.directory_url().parse().unwrap_or_default();
-        let width = client.width(&url);
+        let width = transport.width(&url);
         let conversation = Mutex::new(Conversation { session: session.with_width(width), width });
-        Self { client, url, conversation, sweeps: Sweeps::default() }
+        Self { transport, url, conversation, sweeps: Sweeps::default() }
     }
 
     /// Runs a flow that only talks to the CA.
@@ -125,13 +124,11 @@ impl Driver {
 
     /// The conversation, as wide as the connection to the CA now is.
     fn conversation(&self) -> MutexGuard<'_, Conversation> {
-        let width = self.client.width(&self.url);
+        let width = self.transport.width(&self.url);
         let mut conversation = self.conversation.lock().unwrap_or_else(PoisonError::into_inner);
         if conversation.width != width {
             conversation.width = width;
-            let placeholder = conversation.session.for_another_account(0);
-            let session = mem::replace(&mut conversation.session, placeholder);
-            conversation.session = session.with_width(width);
+            conversation.session.resize(width);
         }
         conversation
     }
@@ -148,7 +145,7 @@ impl Driver {
                 if let Some(Exchange { operation, .. }) = exchanges.first() {
                     hands.tell(&Event::Requesting { operation: *operation, count: exchanges.len() });
                 }
-                Input::Responses(self.client.perform(exchanges).await)
+                Input::Responses(self.transport.perform(exchanges).await)
             }
             Step::Sign(messages) => Input::Signed(
                 messages

@@ -63,7 +63,7 @@ pub use interrupt::Interrupt;
 pub use issue::{Issuance, Issued, IssuedChain};
 pub use journal::{Journal, JournalFuture};
 
-pub use acme_http::AsyncClient;
+pub use acme_http::{AsyncClient, AsyncTransport, TransportFuture, TransportResults};
 pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
 };
@@ -71,7 +71,9 @@ pub use acme_proto::{
     AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem,
     ProblemKind, Refusal, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
 };
-pub use acme_solver::{AsyncHttp01 as Http01, Http01Responder, Threaded};
+pub use acme_solver::{
+    AsyncHttp01 as Http01, AsyncTlsAlpn01 as TlsAlpn01, Http01Responder, Threaded, TlsAlpn01Responder,
+};
 
 /// The protocol's own types, for what is not re-exported here.
 pub use acme_proto as proto;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use acme_http::Transport;
 use acme_keys::{AccountKey, KeyFile};
 use acme_proto::{Algorithm, ExternalAccount, Mac, Registration};
 
@@ -110,6 +111,13 @@ impl AccountBuilder {
     /// Reaches the CA through an HTTP proxy, by its URL.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.connect.proxy = Some(url.into());
+        self
+    }
+
+    /// Carries requests out by another HTTP client, whose contract [`Transport`] has. Its own roots
+    /// and proxy count, and those given here do not.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.connect.transport = Some(Arc::new(transport));
         self
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use acme_http::AsyncClient;
+use acme_http::AsyncTransport;
 use acme_keys::{AccountKey, KeyFile};
 use acme_proto::{Algorithm, ExternalAccount, Mac, Registration};
 
@@ -113,10 +113,11 @@ impl AccountBuilder {
         self
     }
 
-    /// Shares the connections of a client that there is. Its own roots and proxy count, and those
-    /// given here do not.
-    pub fn client(mut self, client: AsyncClient) -> Self {
-        self.connect.client = Some(client);
+    /// Carries requests out by another HTTP client, whose contract [`AsyncTransport`] has, or
+    /// through the connections of an [`AsyncClient`](crate::AsyncClient) that there is. Its own
+    /// roots and proxy count, and those given here do not.
+    pub fn transport(mut self, transport: impl AsyncTransport + 'static) -> Self {
+        self.connect.transport = Some(Arc::new(transport));
         self
     }
 

@@ -102,7 +102,7 @@ async fn rounds_are_as_wide_as_the_server_grants() {
         let server = Server::start(granted).await;
         let builder = Account::builder(DirectoryUrl::Other(&server.directory_url));
         let account = builder.root_pem(server.root_pem.as_str()).agree_to_terms().open().await.unwrap();
-        assert_eq!(account.client().width(&server.directory_url.parse().unwrap()), widest);
+        assert_eq!(account.transport().width(&server.directory_url.parse().unwrap()), widest);
         // The first order fetches nonces, as many as a CA bears; the second one finds what it left.
         let mut rounds = Vec::new();
         for order in ["a", "b"] {

@@ -78,7 +78,7 @@ async fn many_accounts_share_a_client() {
     let client = acme_tokio::AsyncClient::builder().root_pem(ca.root_pem()).build_async().unwrap();
     let mut tasks = JoinSet::new();
     for number in 0..8 {
-        let builder = world::builder(&ca).agree_to_terms().client(client.clone());
+        let builder = world::builder(&ca).agree_to_terms().transport(client.clone());
         tasks.spawn(async move {
             let account = builder.open().await.unwrap();
             let mut issuances = JoinSet::new();

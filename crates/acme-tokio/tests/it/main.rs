@@ -11,5 +11,6 @@ mod operations;
 mod options;
 mod roll_over;
 mod server;
+mod transport;
 mod twin;
 mod world;
