@@ -77,7 +77,7 @@ fn compare(rounds: u32, acmectl: PathBuf) -> Result<(), Box<dyn Error>> {
     let http_port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let world = World {
         acmectl,
-        pebble: Pebble::start(&Settings { http_port, nonce_reject: Some(0) })?,
+        pebble: Pebble::start(&Settings { http_port, nonce_reject: Some(0), ..Settings::default() })?,
         http: format!("127.0.0.1:{http_port}"),
         state: TempDir::new()?,
     };

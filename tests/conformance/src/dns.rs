@@ -1,12 +1,13 @@
-//! A DNS server that answers 127.0.0.1 for every name.
+//! A DNS server that answers 127.0.0.1 for every name, and passes `_acme-challenge` names on.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::A;
 use hickory_proto::rr::{RData, Record, RecordType};
 
@@ -19,16 +20,17 @@ pub struct Dns {
 }
 
 impl Dns {
-    /// Starts it on a free port.
+    /// Starts it on a free port. Questions for `_acme-challenge` names go to another server, as by
+    /// a delegation, if there is one.
     ///
     /// # Errors
     /// When there is no socket to be had.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(challenges: Option<SocketAddr>) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = socket.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || serve(&socket, &stopped));
+        let thread = thread::spawn(move || serve(&socket, &stopped, challenges));
         Ok(Self { address, stop, thread: Some(thread) })
     }
 
@@ -52,21 +54,25 @@ impl Drop for Dns {
     }
 }
 
-fn serve(socket: &UdpSocket, stop: &AtomicBool) {
+fn serve(socket: &UdpSocket, stop: &AtomicBool, challenges: Option<SocketAddr>) {
     let mut buffer = [0; 4096];
     while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
         if stop.load(Ordering::SeqCst) {
             return;
         }
-        if let Some(response) = buffer.get(..length).and_then(answer) {
+        if let Some(response) = buffer.get(..length).and_then(|query| answer(query, challenges)) {
             drop(socket.send_to(&response, peer));
         }
     }
 }
 
 /// The answer to a query: an address for A, nothing for any other type.
-fn answer(query: &[u8]) -> Option<Vec<u8>> {
-    let query = Message::from_vec(query).ok()?;
+fn answer(packet: &[u8], challenges: Option<SocketAddr>) -> Option<Vec<u8>> {
+    let query = Message::from_vec(packet).ok()?;
+    let is_challenge = |question: &Query| question.name().iter().any(|label| label == CHALLENGE);
+    if let Some(server) = challenges.filter(|_| query.queries.iter().any(is_challenge)) {
+        return ask(server, packet).ok();
+    }
     let mut response = Message::new(query.metadata.id, MessageType::Response, OpCode::Query);
     response.metadata.response_code = ResponseCode::NoError;
     response.metadata.authoritative = true;
@@ -80,3 +86,19 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     }
     response.to_vec().ok()
 }
+
+/// Asks another server over UDP.
+fn ask(server: SocketAddr, packet: &[u8]) -> io::Result<Vec<u8>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.set_read_timeout(Some(TIME_LIMIT))?;
+    socket.send_to(packet, server)?;
+    let mut buffer = vec![0; 4096];
+    let (length, _) = socket.recv_from(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+const CHALLENGE: &[u8] = b"_acme-challenge";
+
+/// How long the other server may take.
+const TIME_LIMIT: Duration = Duration::from_secs(5);

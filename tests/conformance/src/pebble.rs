@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -29,12 +29,20 @@ pub struct Pebble {
 }
 
 /// How Pebble is to behave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Where it validates http-01.
     pub http_port: u16,
+    /// Where it validates tls-alpn-01.
+    pub tls_port: u16,
+    /// The server of `_acme-challenge` names.
+    pub dns: Option<SocketAddr>,
     /// How many of a hundred nonces it refuses; five, unless set.
     pub nonce_reject: Option<u8>,
+    /// The ids and MAC keys that accounts have to be bound to, if there are any.
+    pub external_accounts: Vec<(&'static str, &'static str)>,
+    /// How many roots it has besides the first one, each with a chain of its own.
+    pub alternate_roots: u8,
 }
 
 impl Pebble {
@@ -44,9 +52,9 @@ impl Pebble {
     /// When it can't be started.
     pub fn start(settings: &Settings) -> io::Result<Self> {
         let directory = TempDir::new()?;
-        let dns = Dns::start()?;
+        let dns = Dns::start(settings.dns)?;
         let port = free_port()?;
-        let config = configure(directory.path(), port, free_port()?, settings.http_port)?;
+        let config = configure(directory.path(), port, settings)?;
         let mut command = Command::new("pebble");
         command
             .arg("-config")
@@ -54,6 +62,7 @@ impl Pebble {
             .arg("-dnsserver")
             .arg(dns.address().to_string())
             .env("PEBBLE_VA_NOSLEEP", "1")
+            .env("PEBBLE_ALTERNATE_ROOTS", settings.alternate_roots.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         if let Some(percent) = settings.nonce_reject {
@@ -161,18 +170,23 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-fn configure(directory: &Path, port: u16, management_port: u16, http_port: u16) -> io::Result<PathBuf> {
+fn configure(directory: &Path, port: u16, settings: &Settings) -> io::Result<PathBuf> {
     let certificate = rcgen::generate_simple_self_signed(["localhost".to_string(), "127.0.0.1".to_string()])
         .map_err(io::Error::other)?;
     let (root, key) = (directory.join("root.pem"), directory.join("key.pem"));
     fs::write(&root, certificate.cert.pem())?;
     fs::write(&key, certificate.signing_key.serialize_pem())?;
+    let (http_port, tls_port, management_port) = (settings.http_port, settings.tls_port, free_port()?);
+    let accounts = settings.external_accounts.iter().map(|(id, key)| format!("{id:?}: {key:?}"));
+    let (accounts, is_bound) =
+        (accounts.collect::<Vec<_>>().join(", "), !settings.external_accounts.is_empty());
     let config = format!(
         r#"{{"pebble": {{
             "listenAddress": "127.0.0.1:{port}",
             "managementListenAddress": "127.0.0.1:{management_port}",
             "certificate": {root:?}, "privateKey": {key:?},
-            "httpPort": {http_port}, "tlsPort": {http_port}
+            "httpPort": {http_port}, "tlsPort": {tls_port},
+            "externalAccountBindingRequired": {is_bound}, "externalAccountMACKeys": {{{accounts}}}
         }}}}"#
     );
     let path = directory.join("pebble.json");

@@ -3,11 +3,11 @@
 
 #[path = "conformance/clients.rs"]
 mod clients;
+#[path = "conformance/colour.rs"]
+mod colour;
 #[path = "conformance/command.rs"]
 mod command;
-#[path = "conformance/library.rs"]
-mod library;
+#[path = "conformance/pebble.rs"]
+mod pebble;
 #[path = "conformance/readme.rs"]
 mod readme;
-#[path = "conformance/tokio.rs"]
-mod tokio_library;

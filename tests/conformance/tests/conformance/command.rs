@@ -19,7 +19,7 @@ fn a_certificate_is_issued_kept_renewed_and_revoked() {
     let web_root = TempDir::new().unwrap();
     let web = Web::start(web_root.path()).unwrap();
     let root = web_root.path().to_path_buf();
-    pebble::with(&Settings { http_port: web.port(), nonce_reject: None }, move |pebble| {
+    pebble::with(&Settings { http_port: web.port(), ..Settings::default() }, move |pebble| {
         let dir = TempDir::new().unwrap();
         let issue = |more: &[&str]| issue(pebble, dir.path(), &root, more);
         expect(&issue(&[]), 0);
@@ -43,7 +43,7 @@ fn a_certificate_is_issued_kept_renewed_and_revoked() {
 fn nginx_shows_the_new_certificate_after_the_reload_hook() {
     drop(acmectl());
     let nginx = Nginx::start().unwrap();
-    let settings = Settings { http_port: nginx.http_port(), nonce_reject: None };
+    let settings = Settings { http_port: nginx.http_port(), ..Settings::default() };
     let nginx = std::sync::Arc::new(nginx);
     pebble::with(&settings, move |pebble| {
         let dir = TempDir::new().unwrap();
@@ -64,7 +64,7 @@ fn a_hook_that_failed_runs_again_with_the_next_renew() {
     let web_root = TempDir::new().unwrap();
     let web = Web::start(web_root.path()).unwrap();
     let root = web_root.path().to_path_buf();
-    pebble::with(&Settings { http_port: web.port(), nonce_reject: None }, move |pebble| {
+    pebble::with(&Settings { http_port: web.port(), ..Settings::default() }, move |pebble| {
         let dir = TempDir::new().unwrap();
         let ready = dir.path().join("ready");
         let hook = format!("ls {}", ready.display());

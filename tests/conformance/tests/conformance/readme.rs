@@ -30,7 +30,7 @@ fn run(nonce_reject: Option<u8>, names: &'static [&'static str]) {
     let web_root = TempDir::new().unwrap();
     fs::create_dir_all(web_root.path().join(".well-known/acme-challenge")).unwrap();
     let web = Web::start(web_root.path()).unwrap();
-    let settings = Settings { http_port: web.port(), nonce_reject };
+    let settings = Settings { http_port: web.port(), nonce_reject, ..Settings::default() };
     let web_root = web_root.path().to_path_buf();
     pebble::with(&settings, move |pebble| {
         let store = TempDir::new().unwrap();
