@@ -25,7 +25,7 @@ pub(crate) use account::{
 };
 pub(crate) use binding::BindingArgs;
 pub(crate) use ca::CaArgs;
-pub(crate) use check::{CheckArgs, resolver_address};
+pub(crate) use check::CheckArgs;
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use delete::DeleteArgs;
 pub(crate) use dev_ca::DevCaArgs;
@@ -104,6 +104,19 @@ pub(crate) struct GlobalArgs {
     /// Where port 80 of the names leads to as seen from here: what the self-check and the CA dev use
     #[arg(long, global = true, env = "ACME_HTTP_REACH", hide = true, value_name = "ADDR:PORT")]
     pub(crate) http_reach: Option<std::net::SocketAddr>,
+    /// Resolvers to ask in place of the system's
+    #[arg(
+        long,
+        global = true,
+        env = "ACME_RESOLVER",
+        hide = true,
+        value_name = "ADDR",
+        value_delimiter = ','
+    )]
+    pub(crate) resolver: Vec<String>,
+    /// The port of authoritative DNS servers
+    #[arg(long, global = true, env = "ACME_DNS_PORT", hide = true, value_name = "PORT")]
+    pub(crate) dns_port: Option<u16>,
     /// What to call in place of systemctl, whether systemd runs or not; empty: it does not run
     #[arg(long, global = true, env = "ACME_SYSTEMCTL", hide = true, value_name = "PROGRAM")]
     pub(crate) systemctl: Option<std::ffi::OsString>,

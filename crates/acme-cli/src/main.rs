@@ -20,6 +20,7 @@ mod conversation;
 mod dev_ca;
 mod error;
 mod exit;
+mod explanation;
 mod foreign_verb;
 mod hooks;
 mod invocation;

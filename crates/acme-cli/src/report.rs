@@ -4,13 +4,15 @@ use std::error::Error as StdError;
 use std::iter;
 
 use acme_proto::{Problem, Refusal};
-use acme_store::{CertificateName, Timestamp};
+use acme_solver::check::Finding;
+use acme_store::{CertificateName, Settings, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::advice::Advice;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
+use crate::explanation;
 use crate::invocation::Invocation;
 use crate::issuance::NotObtained;
 use crate::moment;
@@ -23,18 +25,23 @@ pub(crate) fn failure(
     certificate: Option<&CertificateName>,
     error: &Error,
 ) -> Status {
-    print(output, invocation, certificate, error, None)
+    print(output, invocation, certificate, error, None, &[])
 }
 
 /// Prints why a certificate was not obtained, and until when it is left alone.
 pub(crate) fn not_obtained(
     context: &Context,
     certificate: &CertificateName,
+    settings: Option<&Settings>,
     not_obtained: &NotObtained,
 ) -> Status {
     let NotObtained { error, next_attempt_at } = not_obtained;
+    let seen = match (settings, error.refusal()) {
+        (Some(settings), Some(refusal)) => explanation::look(context, settings, refusal),
+        _ => Vec::new(),
+    };
     let next = next_attempt_at.map(|at| (at, context.now()));
-    print(&context.output, &context.invocation, Some(certificate), error, next)
+    print(&context.output, &context.invocation, Some(certificate), error, next, &seen)
 }
 
 fn print(
@@ -43,6 +50,7 @@ fn print(
     certificate: Option<&CertificateName>,
     error: &Error,
     next_attempt: Option<(Timestamp, Timestamp)>,
+    seen: &[Finding],
 ) -> Status {
     let advice = error.advice(invocation);
     let about = certificate.map(|name| format!("{name}: ")).unwrap_or_default();
@@ -52,6 +60,11 @@ fn print(
     }
     if let Some(refusal) = error.refusal() {
         details(output, refusal);
+    }
+    for finding in seen {
+        let (name, fault) = (&finding.identifier, finding.fault);
+        output.error_line(format_args!("  seen from here: {name}: {} ({fault})", finding.seen));
+        output.error_line(format_args!("      {}: {}", fault.reason(), finding.remedy));
     }
     if !matches!(error, Error::Interrupted) {
         output.error_line(format_args!("  fault: {}", error.fault().sentence()));
@@ -68,6 +81,10 @@ fn print(
         output.error_line(format_args!("  then: acmectl renew tries again, not before {at}"));
     }
     let mut members = event(certificate, error, &advice);
+    if !seen.is_empty() {
+        let finding = |finding: &Finding| json!({"fault": finding.fault.as_str(), "seen": finding.seen});
+        members.insert("seen".to_owned(), seen.iter().map(finding).collect());
+    }
     if let Some((at, _)) = next_attempt {
         members.insert("next_attempt_at".to_owned(), json!(moment::for_programs(at)));
     }

@@ -1,10 +1,12 @@
 //! What the arguments come to.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use acme_keys::{CertificateSigningRequest, KeyType, UnknownKeyType};
 use acme_proto::Identifier;
+use acme_solver::Resolver;
 use acme_store::{CaSettings, CertificateName, ChallengeMethod, InvalidName, Settings};
 
 use crate::advice::Advice;
@@ -27,7 +29,9 @@ pub(crate) struct Global {
     pub(crate) dir_is_given: bool,
     pub(crate) hook_time_limit: Duration,
     /// Where port 80 of all names leads to.
-    pub(crate) http_reach: Option<std::net::SocketAddr>,
+    pub(crate) http_reach: Option<SocketAddr>,
+    /// Who is asked for DNS records.
+    pub(crate) resolver: Resolver,
     /// The program that makes systemd take up units, where systemd runs.
     pub(crate) systemctl: Option<PathBuf>,
 }
@@ -94,6 +98,7 @@ impl Global {
             dir_is_given,
             hook_time_limit: Duration::from_secs(args.hook_timeout),
             http_reach: args.http_reach,
+            resolver: resolver(&args.resolver, args.dns_port)?,
             systemctl: match args.systemctl {
                 Some(program) => Some(PathBuf::from(program)).filter(|path| !path.as_os_str().is_empty()),
                 None => timer::systemctl(),
@@ -292,6 +297,32 @@ pub(crate) fn contact(email: &str) -> Result<Vec<String>, SettingError> {
     }
     Ok(vec![format!("mailto:{email}")])
 }
+
+/// The resolvers that are given, or those of the system.
+fn resolver(given: &[String], authoritative_port: Option<u16>) -> Result<Resolver, SettingError> {
+    let parse =
+        |text: &String| resolver_address(text).ok_or_else(|| SettingError::Resolver { text: text.clone() });
+    let mut addresses = given.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    if addresses.is_empty() {
+        let configured = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
+        let servers = configured.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+        addresses = servers.filter_map(|server| resolver_address(server.trim())).collect();
+    }
+    let resolver = Resolver::new(addresses);
+    Ok(match authoritative_port {
+        Some(port) => resolver.authoritative_port(port),
+        None => resolver,
+    })
+}
+
+/// The address of a resolver, at the port of DNS unless it says otherwise.
+fn resolver_address(text: &str) -> Option<SocketAddr> {
+    let at_port = || Some(SocketAddr::new(text.parse::<IpAddr>().ok()?, DNS_PORT));
+    text.parse().ok().or_else(at_port)
+}
+
+const DNS_PORT: u16 = 53;
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 fn default_dir() -> Result<PathBuf, SettingError> {
     if rustix::process::geteuid().is_root() {

@@ -1,6 +1,6 @@
 //! The arguments of `check`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -8,7 +8,8 @@ use clap::builder::FalseyValueParser;
 /// Say what would keep names from being certified, before a CA does
 ///
 /// Without options for the challenge and the CA it takes those of the certificate here that has the
-/// name, else http-01 on port 80 at Let's Encrypt. Nothing is asked of the CA but its directory.
+/// name, else http-01 on port 80 at Let's Encrypt. Nothing is asked of the CA but its directory. The
+/// DNS is asked through the system's resolvers, or through those of --resolver ADDR.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
     /// The names to look at
@@ -20,9 +21,6 @@ pub(crate) struct CheckArgs {
     /// The root to trust for the connection to the CA, instead of the system's
     #[arg(long, env = "ACME_CA_ROOT", hide_env = true, value_name = "PEM")]
     pub(crate) ca_root: Option<PathBuf>,
-    /// Ask this resolver instead of the system's; may be given several times
-    #[arg(long, env = "ACME_RESOLVER", hide_env = true, value_name = "ADDR", value_delimiter = ',')]
-    pub(crate) resolver: Vec<String>,
 
     /// As if http-01 is answered on port 80
     #[arg(long, help_heading = "Challenge", conflicts_with_all = ["http_listen", "webroot", "dns"])]
@@ -39,13 +37,4 @@ pub(crate) struct CheckArgs {
     /// As if dns-01 records are written by this provider; none is written
     #[arg(long, env = "ACME_DNS", hide_env = true, help_heading = "Challenge", value_name = "PROVIDER")]
     pub(crate) dns: Option<String>,
-
-    /// The port of authoritative servers
-    #[arg(long, env = "ACME_DNS_PORT", hide = true, value_name = "PORT")]
-    pub(crate) dns_port: Option<u16>,
-}
-
-/// The address of a resolver, at port 53 unless it says otherwise.
-pub(crate) fn resolver_address(text: &str) -> Option<SocketAddr> {
-    text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse::<IpAddr>().ok()?, 53)))
 }

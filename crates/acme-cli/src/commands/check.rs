@@ -1,6 +1,5 @@
 //! `check`: what would keep names from being certified, found before a CA finds it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use acme_proto::{ChallengeType, Directory, Identifier};
@@ -9,7 +8,7 @@ use acme_solver::check::{Examination, Finding, Issuer, Severity};
 use acme_store::{CaSettings, ChallengeMethod, Settings, Timestamp};
 use serde_json::json;
 
-use crate::args::{CheckArgs, resolver_address};
+use crate::args::CheckArgs;
 use crate::ca::{self, NamePolicy};
 use crate::challenge;
 use crate::context::Context;
@@ -19,7 +18,7 @@ use crate::exit::Status;
 use crate::names;
 use crate::rehearsal;
 use crate::report;
-use crate::settings::{self, SettingError};
+use crate::settings;
 
 pub(crate) fn run(context: &Context, args: CheckArgs) -> Result<Status, Error> {
     let names = names::parse_all(&args.domains)?;
@@ -59,7 +58,7 @@ impl Plan {
     fn new(context: &Context, args: &CheckArgs, names: &[Identifier]) -> Result<Self, Error> {
         let settings = settings_for(context, args, names)?;
         let (directory, date) = offer(context, &settings.ca);
-        let resolver = resolver(args)?;
+        let resolver = context.settings.resolver.clone();
         let issuer = issuer(context, &settings, directory.as_ref());
         let examination = Examination::new(resolver.clone(), issuer);
         let examination = match ca::policy(&settings.ca) {
@@ -169,29 +168,6 @@ fn method(challenge: &ChallengeMethod) -> ChallengeType {
     }
 }
 
-/// The resolvers that are given, or those of the system.
-fn resolver(args: &CheckArgs) -> Result<Resolver, Error> {
-    let given = args
-        .resolver
-        .iter()
-        .map(|text| resolver_address(text).ok_or_else(|| SettingError::Resolver { text: text.clone() }));
-    let mut addresses = given.collect::<Result<Vec<SocketAddr>, _>>()?;
-    if addresses.is_empty() {
-        addresses = systems(&std::fs::read_to_string(RESOLV_CONF).unwrap_or_default());
-    }
-    let resolver = Resolver::new(addresses);
-    Ok(match args.dns_port {
-        Some(port) => resolver.authoritative_port(port),
-        None => resolver,
-    })
-}
-
-/// The resolvers that a `resolv.conf` names.
-fn systems(text: &str) -> Vec<SocketAddr> {
-    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    servers.filter_map(|server| resolver_address(server.trim())).collect()
-}
-
 fn tell(context: &Context, plan: &Plan, name: &Identifier, findings: &[Finding]) {
     let output = &context.output;
     let outcome = if findings.is_empty() { "nothing found" } else { "" };
@@ -227,4 +203,3 @@ fn tell(context: &Context, plan: &Plan, name: &Identifier, findings: &[Finding])
 
 /// What a clock may be off: CAs and certificates are some minutes tolerant.
 const MAX_SKEW: Duration = Duration::from_secs(120);
-const RESOLV_CONF: &str = "/etc/resolv.conf";

@@ -67,7 +67,7 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
             if lineage.record.is_none() && not_obtained.error.status() == Status::Usage {
                 store.delete_certificate(&record.name)?;
             }
-            return Ok(report::not_obtained(context, &record.name, &not_obtained));
+            return Ok(report::not_obtained(context, &record.name, Some(&settings), &not_obtained));
         }
     };
     finish(context, &store, &record, &settings, obtained, &changes)

@@ -115,7 +115,9 @@ impl Run<'_> {
             Err(NotObtained { error: Error::Interrupted, .. }) => return Err(Error::Interrupted),
             Err(not_obtained) => not_obtained,
         };
-        report::not_obtained(self.context, name, &not_obtained);
+        let record = self.store.certificate(name)?;
+        let settings = record.as_ref().map(|record| &record.settings);
+        report::not_obtained(self.context, name, settings, &not_obtained);
         let is_temporary = not_obtained.error.is_temporary() && !self.is_late(name)?;
         Ok(if is_temporary { Renewed::Temporary } else { Renewed::Failed })
     }

@@ -218,6 +218,35 @@ error: no response from the CA (directory)
 }
 
 #[test]
+fn refusal_is_shown_with_what_is_seen_from_here() {
+    let (world, resolver) = (World::new(), Resolver::start(None));
+    let (ca, web) = world.authority(TestCa::builder().gentle());
+    std::fs::create_dir(world.path("elsewhere")).unwrap();
+    let line = format!("issue nothing.site.test --webroot elsewhere --agree-tos {}", resolver.options());
+    let mut command = world.command_at(&ca, &web, &line);
+    command.env_remove("ACME_WEBROOT");
+    assert_run!(world.finish(&mut command), str![[r#"
+exit 1
+--- stderr
+nothing.site.test: asking https://127.0.0.1:[PORT]/directory, http-01 through files below [WORLD]/elsewhere
+nothing.site.test: opening the account
+account: https://127.0.0.1:[PORT]/account/[ID]
+nothing.site.test: ordering
+nothing.site.test: proving control of the names
+warning: seen from here, nothing.site.test at 127.0.0.1:[PORT] (test) answers 404 'nothing here' instead of the challenge response; the CA may see the same
+error: nothing.site.test: http-01 for nothing.site.test failed
+  type: urn:ietf:params:acme:error:incorrectResponse (HTTP 403)
+  detail: http-01: http://nothing.site.test/.well-known/acme-challenge/[TOKEN] answered with status 404
+  seen from here: nothing.site.test: nothing.site.test does not exist (no-name)
+      the CA can't find the name: add an A or AAAA record for nothing.site.test, or check the spelling
+  fault: on this side, not the CA's
+  next: make http://nothing.site.test/.well-known/acme-challenge/ reach this machine on port 80 from everywhere: DNS (A and AAAA), firewall, proxy
+  then: acmectl renew tries again, not before [MOMENT]
+
+"#]]);
+}
+
+#[test]
 fn resolver_that_is_none() {
     assert_run!(
         World::new().run("check www.site.test --ca dev --resolver nobody"),

@@ -54,6 +54,8 @@ impl World {
             .env("HOME", self.dir.path())
             // Whether systemd runs here is no matter of a test.
             .env("ACME_SYSTEMCTL", "")
+            // Nobody there: a test that wants DNS has a resolver of its own.
+            .env("ACME_RESOLVER", "127.0.0.1:1")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
