@@ -231,15 +231,9 @@ impl Issue {
                 }
                 State::Download(call) => {
                     let chain = ready!(call.poll(cx)?);
-                    if self.accepts(&chain)? {
-                        if self.is_content_with(cx, &chain) {
-                            return Ok(Progress::Ready(chain));
-                        }
-                        self.state = State::Alternates(Alternates::of(chain, cx.session.width()));
-                        continue;
+                    if let Some(progress) = self.downloaded(cx, chain)? {
+                        return Ok(progress);
                     }
-                    self.state = self.void();
-                    return Ok(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone()))));
                 }
                 State::Alternates(alternates) => {
                     let Some(preference) = &self.preferred_chain else { return Err(Misuse::Input.into()) };
@@ -249,6 +243,19 @@ impl Issue {
                 State::End(_) => return Err(Misuse::Input.into()),
             }
         }
+    }
+
+    /// What a chain is: the end, a reason to look for others, or that of another order.
+    fn downloaded(&mut self, cx: &Cx<'_>, chain: Chain) -> Result<Option<Progress<Chain>>, Error> {
+        if !self.accepts(&chain)? {
+            self.state = self.void();
+            return Ok(Some(Progress::Pending(Step::Save(Box::new(self.checkpoint.clone())))));
+        }
+        if self.is_content_with(cx, &chain) {
+            return Ok(Some(Progress::Ready(chain)));
+        }
+        self.state = State::Alternates(Alternates::of(chain, cx.session.width()));
+        Ok(None)
     }
 
     /// Whether no other chain may be better.
