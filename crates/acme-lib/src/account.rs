@@ -108,6 +108,18 @@ impl<P: Persist> Account<P> {
     /// Draw one moment from the window with [`RenewalInfo::moment`] and keep it. After an error,
     /// [`RenewalInfo::wait_after`] says when to ask again.
     ///
+    /// ```no_run
+    /// # use acme_lib::{Account, Certificate, Result};
+    /// # fn when(account: &Account, certificate: &Certificate, seed: u64) -> Result<jiff::Timestamp> {
+    /// let kept = None; // what was drawn before
+    /// let due = match account.renewal(certificate)? {
+    ///     Some(info) => info.moment(kept, seed).at,
+    ///     None => certificate.renew_after(),
+    /// };
+    /// # Ok(due)
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When the CA can't be asked, or when its answer makes no sense.
     pub fn renewal(&self, certificate: &impl AsRef<CertificateInfo>) -> Result<Option<RenewalInfo>> {

@@ -225,7 +225,9 @@ fn refusal_is_shown_with_what_is_seen_from_here() {
     let line = format!("issue nothing.site.test --webroot elsewhere --agree-tos {}", resolver.options());
     let mut command = world.command_at(&ca, &web, &line);
     command.env_remove("ACME_WEBROOT");
-    assert_run!(world.finish(&mut command), str![[r#"
+    assert_run!(
+        world.finish(&mut command),
+        str![[r#"
 exit 1
 --- stderr
 nothing.site.test: asking https://127.0.0.1:[PORT]/directory, http-01 through files below [WORLD]/elsewhere
@@ -243,7 +245,8 @@ error: nothing.site.test: http-01 for nothing.site.test failed
   next: make http://nothing.site.test/.well-known/acme-challenge/ reach this machine on port 80 from everywhere: DNS (A and AAAA), firewall, proxy
   then: acmectl renew tries again, not before [MOMENT]
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -46,7 +46,9 @@ fn help_of_issue() {
     let help = World::new().run("issue --help").stdout();
     let (before, rest) = help.split_once("Certificate:\n").unwrap();
     let (_, after) = rest.split_once("Hooks:\n").unwrap();
-    snapbox::assert_data_eq!(before, str![[r#"
+    snapbox::assert_data_eq!(
+        before,
+        str![[r#"
 Obtain a certificate, or leave it if it is right and not due
 
 Usage: acmectl issue [OPTIONS] [DOMAIN]...
@@ -81,8 +83,11 @@ Challenge:
                                      serves as /
 
 
-"#]]);
-    snapbox::assert_data_eq!(after, str![[r#"
+"#]]
+    );
+    snapbox::assert_data_eq!(
+        after,
+        str![[r#"
       --deploy-hook <CMD>  Run this program for each certificate published, with RENEWED_LINEAGE and
                            RENEWED_DOMAINS
       --reload <CMD>       Run this program once after a run that published something
@@ -95,7 +100,8 @@ Global options:
   -v, --verbose...       Log to standard error what happens; twice: each request
       --log-file <FILE>  Append a log to a file
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -103,7 +109,9 @@ fn help_of_what_is_issued() {
     let help = World::new().run("issue --help").stdout();
     let (_, rest) = help.split_once("Certificate:\n").unwrap();
     let (certificate, _) = rest.split_once("Hooks:\n").unwrap();
-    snapbox::assert_data_eq!(certificate, str![[r#"
+    snapbox::assert_data_eq!(
+        certificate,
+        str![[r#"
       --key-type <TYPE>           ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default:
                                   ecdsa-p256]
       --csr <FILE>                Use the key and the names of a certificate signing request, PEM or
@@ -124,7 +132,8 @@ fn help_of_what_is_issued() {
                                   account, and keep nothing
 
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

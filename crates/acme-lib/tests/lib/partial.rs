@@ -1,7 +1,7 @@
 //! Names that a CA refuses, and the certificate for the others.
 
-use acme_lib::{Account, IssueRequest, PrivateKey, ProblemKind, create_p256_key};
-use acme_testca::{Config, Operation, TestCa};
+use acme_lib::{Account, IssueRequest, PrivateKey, ProblemKind, create_p256_key, proto};
+use acme_testca::{Action, Config, Fault, Identifier, Operation, Problem, ProblemFault, TestCa};
 
 use crate::issue::Desk;
 use crate::world::{self, Notebook};
@@ -92,4 +92,28 @@ fn an_interrupted_order_for_the_others_is_gone_on_with() {
     // Whoever wants all names does not get fewer.
     let request = IssueRequest::new(NAMES);
     account.issuance(&request).journal(&mut notebook).run(&mut Desk::default()).unwrap_err();
+}
+
+/// A CA that finds fault with another name each time.
+#[test]
+fn an_order_is_asked_for_so_many_times() {
+    let most = u64::from(proto::limits::MAX_PARTIAL_TRIES);
+    for (refusals, is_issued) in [(most - 1, true), (most, false)] {
+        let ca = world::gentle().start().unwrap();
+        for nth in 1..=refusals {
+            let own = Problem::new("rejectedIdentifier", 400, "as scripted")
+                .about(Identifier::dns(format!("n{nth}.example")));
+            let problem = Problem::new("rejectedIdentifier", 400, "as scripted").with_subproblems(vec![own]);
+            let fault = Fault::on(Operation::NewOrder, Action::Problem(ProblemFault::from(problem)));
+            ca.fault(fault.nth(nth));
+        }
+        let account = open(&ca);
+        let request = IssueRequest::new((0..=most).map(|n| format!("n{n}.example"))).allow_partial();
+        let outcome = account.issuance(&request).run(&mut Desk::default());
+        assert_eq!(world::count(&ca, Operation::NewOrder) as u64, most);
+        assert_eq!(outcome.is_ok(), is_issued);
+        if let Ok(issued) = outcome {
+            assert_eq!(issued.left_out.len() as u64, refusals);
+        }
+    }
 }

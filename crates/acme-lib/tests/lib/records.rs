@@ -1,6 +1,6 @@
 //! Proofs by TXT records, which the CA looks up for real.
 
-use acme_lib::{Account, ChallengeType, IssueRequest};
+use acme_lib::{Account, ChallengeType, Http01, IssueRequest};
 use acme_testca::{Config, DnsPersist, Operation, TestCa};
 
 use crate::name_server::{NameServer, RecordWriter};
@@ -68,6 +68,19 @@ fn a_record_that_stays_serves_again_in_every_revision() {
         assert_eq!(world::count(&ca, Operation::Challenge), answers + 1);
         assert_eq!(ca.issued().len(), 2);
     }
+}
+
+#[test]
+fn an_address_is_proved_at_the_address() {
+    let mut solver = Http01::bind("127.0.0.1:0").unwrap();
+    let mut config = Config::gentle();
+    config.ip_identifiers = true;
+    let builder = TestCa::builder().config(config).http_port(solver.local_addr().port());
+    let ca = builder.start().unwrap();
+    let account = world::builder(&ca).open().unwrap();
+    let certificate = account.issue(&IssueRequest::new(["127.0.0.1"]), &mut solver).unwrap();
+    assert_eq!(certificate.info().names, ["127.0.0.1".parse().unwrap()]);
+    assert_eq!(certificate.info().subject, "");
 }
 
 /// Somebody who writes nothing, since it is there.
