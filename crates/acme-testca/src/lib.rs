@@ -50,10 +50,16 @@
 //!
 //! | document | what of it |
 //! |---|---|
-//! | RFC 8555 | directory, nonces, accounts (ES256, ES384, RS256, EdDSA) with change of key and external account binding; orders of names and wildcards; authorizations, for orders and before them; http-01, dns-01; finalize; download with an alternate chain; revocation by account, by authorizations and by certificate key; the list of orders |
+//! | RFC 8555 | directory, nonces, accounts (ES256, ES384, ES512, RS256, EdDSA) with change of key, external account binding and terms that change; orders of names and wildcards; authorizations, for orders and before them; http-01, dns-01; finalize; download with an alternate chain; revocation by account, by authorizations and by certificate key; the list of orders |
 //! | RFC 8737, RFC 8738 | tls-alpn-01, IP addresses |
 //! | RFC 8659, RFC 8657 | CAA records, with `accounturi` and `validationmethods` |
 //! | RFC 9773 | when to renew, and which certificate an order replaces |
+//! | RFC 5280 | lists of revoked certificates; new intermediates and roots while it runs |
+//! | RFC 9444 | authorizations for all that is below a name |
+//! | RFC 8739 | orders that renew themselves |
+//! | RFC 9115 | orders by delegation, and certificates that anybody can fetch |
+//! | RFC 9799 | onion services, with onion-csr-01 and CAA records in band |
+//! | RFC 9964 | account keys of ML-DSA, with the feature `preview` |
 //! | draft-ietf-acme-profiles | profiles |
 //! | draft-ietf-acme-dns-account-label | dns-account-01 |
 //! | draft-ietf-acme-dns-persist | dns-persist-01, revisions 00, 01 and 02 |
@@ -67,7 +73,13 @@
 //! # Logs and features
 //!
 //! It logs nothing; [`Ca::requests`] has what it saw. The feature `serve` (default) brings
-//! [`TestCa`], and with it tokio, hyper and rustls.
+//! [`TestCa`], and with it tokio, hyper and rustls. The feature `preview` has what no public CA has and
+//! what may still change: ML-DSA account keys.
+
+/// The examples of the README are compiled and run.
+#[cfg(all(doctest, feature = "serve"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod asn1;
 mod authority;
