@@ -18,6 +18,7 @@ use crate::order::NewOrder;
 use crate::persist::{MemoryPersist, Persist, PersistKey, PersistKind};
 
 mod builder;
+mod flows;
 mod key_place;
 
 pub use acme_proto::RevocationReason;

@@ -9,6 +9,8 @@ mod certificate;
 mod chains;
 #[path = "lib/counts.rs"]
 mod counts;
+#[path = "lib/extended.rs"]
+mod extended;
 #[path = "lib/external_account.rs"]
 mod external_account;
 #[path = "lib/hostile.rs"]

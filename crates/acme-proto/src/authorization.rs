@@ -157,7 +157,7 @@ impl Authorization {
         Ok(authorization)
     }
 
-    fn decode(reply: &Reply) -> Result<Self, Error> {
+    pub(crate) fn decode(reply: &Reply) -> Result<Self, Error> {
         let document = reply.json()?;
         let member = |name| reply.violation(Violation::Member(name));
         let status = json::string(&document, "status").ok_or_else(|| member("status"))?;

@@ -157,7 +157,7 @@ pub enum ChallengeStatus {
 }
 
 impl ChallengeStatus {
-    fn from_wire(status: &str) -> Self {
+    pub(crate) fn from_wire(status: &str) -> Self {
         match status {
             "pending" => Self::Pending,
             "processing" => Self::Processing,

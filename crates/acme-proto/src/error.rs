@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::challenge::ChallengeType;
 use crate::contact::ContactError;
+use crate::extended::Extension;
 use crate::flow::Operation;
 use crate::identifier::{Identifier, IdentifierError};
 use crate::problem::{Problem, ProblemKind};
@@ -411,6 +412,9 @@ pub enum Misuse {
         #[source]
         source: IdentifierError,
     },
+    /// The CA does not advertise what the order asks for.
+    #[error("the CA does not offer {0}")]
+    ExtensionNotOffered(Extension),
     /// The account's new key is the one that it has.
     #[error("the new key is the account's key")]
     KeyUnchanged,

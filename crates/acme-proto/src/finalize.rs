@@ -1,12 +1,13 @@
 //! Finalizing an order, once.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::error::{Delivery, Error, Refusal, Violation};
@@ -31,6 +32,8 @@ pub struct Finalize {
     least_wait: Duration,
     tries: u32,
     url: Box<str>,
+    /// What the request has beside the CSR.
+    members: Map<String, Value>,
     state: State,
 }
 
@@ -50,6 +53,7 @@ impl Finalize {
             least_wait: Duration::ZERO,
             tries: 0,
             url: order.url.clone().into(),
+            members: Map::new(),
             state: State::Decide(Box::new(order)),
         }
     }
@@ -57,6 +61,11 @@ impl Finalize {
     /// Never waits less than this between two looks at the order.
     pub fn at_least(self, wait: Duration) -> Self {
         Self { least_wait: wait, ..self }
+    }
+
+    /// Sends more than the CSR.
+    pub(crate) fn with_members(self, members: Map<String, Value>) -> Self {
+        Self { members, ..self }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Cx<'_>) -> Result<Progress<Order>, Error> {
@@ -113,7 +122,7 @@ impl Finalize {
                 let url = order.finalize.as_deref();
                 let url =
                     url.ok_or_else(|| Error::protocol(Operation::Order, Violation::Member("finalize")))?;
-                Ok(State::Send(Order::finalize(url, &self.csr)))
+                Ok(State::Send(Order::finalize_with(url, &self.csr, self.members.clone())))
             }
             OrderStatus::Processing => {
                 let poll = Order::poll(&self.url).at_least(self.least_wait);

@@ -118,8 +118,10 @@ mod challenge;
 mod checkpoint;
 mod contact;
 mod deactivation;
+mod delegation;
 mod directory;
 mod error;
+mod extended;
 mod finalize;
 mod flow;
 mod identifier;
@@ -128,6 +130,7 @@ mod json;
 mod jws;
 pub mod limits;
 mod nonce;
+mod onion;
 mod open_order;
 mod order;
 mod order_list;
@@ -146,6 +149,7 @@ mod round;
 mod session;
 mod signer;
 mod solver;
+mod star;
 mod url;
 mod wish;
 
@@ -158,15 +162,18 @@ pub use challenge::{Challenge, ChallengeStatus, ChallengeType, OfferedChallenge}
 pub use checkpoint::{Checkpoint, Intent, LeftOut, SecretText};
 pub use contact::ContactError;
 pub use deactivation::DeactivateAccount;
+pub use delegation::{Delegation, DelegationsPage};
 pub use directory::{AutoRenewalMeta, Directory, DirectoryMeta};
 pub use error::{
     Delivery, Error, KeyInUse, Misuse, ProtocolError, Refusal, SignError, SolverError, StoreError,
     TransportError, TransportErrorKind, Unfinished, UserAction, Violation,
 };
+pub use extended::{ExtendedIssued, ExtendedOrder, Extension, IssueExtended};
 pub use finalize::Finalize;
 pub use flow::{Exchange, Flow, Input, Operation, Step, ToSign};
 pub use identifier::{Identifier, IdentifierError};
 pub use issue::{Issue, Issued};
+pub use onion::OnionService;
 pub use order::{Order, OrderStatus, OrdersPage};
 pub use order_list::{ListOrders, OrderList};
 pub use persist::PersistRecord;
@@ -180,4 +187,5 @@ pub use roll_over::RollOver;
 pub use session::{Respondent, Session, Sha256, Thumbprint};
 pub use signer::{Algorithm, Jwk, Mac, Signer};
 pub use solver::{AsyncSolver, Solver, SolverFuture};
+pub use star::AutoRenewal;
 pub use wish::{OrderOption, Profile};

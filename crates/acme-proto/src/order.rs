@@ -7,7 +7,7 @@ use core::fmt;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::base64url;
 use crate::call::Call;
@@ -95,11 +95,15 @@ impl Order {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.4>
     pub fn finalize(url: &str, csr: &[u8]) -> Call<Self> {
+        Self::finalize_with(url, csr, Map::new())
+    }
+
+    /// Sends the CSR and more.
+    pub(crate) fn finalize_with(url: &str, csr: &[u8], members: Map<String, Value>) -> Call<Self> {
         let payload = format!(r#"{{"csr":"{}"}}"#, base64url::encode(csr));
-        Call::new(
-            Request::post(Operation::Finalize, Target::Text(url.to_string()), payload),
-            Self::decode_finalized,
-        )
+        let mut request = Request::post(Operation::Finalize, Target::Text(url.to_string()), payload);
+        request.add_members(members);
+        Call::new(request, Self::decode_finalized)
     }
 
     /// Reads an order until it is `valid` or `invalid`, or neither `processing` nor `pending`.
@@ -146,7 +150,7 @@ impl Order {
         Self::from_reply(&url, reply)
     }
 
-    fn decode(reply: &Reply) -> Result<Self, Error> {
+    pub(crate) fn decode(reply: &Reply) -> Result<Self, Error> {
         Self::from_reply(&reply.url, reply)
     }
 

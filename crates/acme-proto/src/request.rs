@@ -1,10 +1,11 @@
 //! What a call asks for.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
 use http::Method;
+use serde_json::{Map, Value};
 
 use crate::flow::Operation;
 use crate::registration::Registration;
@@ -118,6 +119,19 @@ impl Request {
     /// Sending it twice does no harm.
     pub(crate) fn repeatable(self) -> Self {
         Self { is_repeatable: true, ..self }
+    }
+
+    /// Adds members to a payload of JSON.
+    pub(crate) fn add_members(&mut self, members: Map<String, Value>) {
+        if members.is_empty() {
+            return;
+        }
+        if let Payload::Json(text) = &mut self.payload
+            && let Ok(Value::Object(mut object)) = serde_json::from_str(text)
+        {
+            object.extend(members);
+            *text = Value::Object(object).to_string();
+        }
     }
 
     pub(crate) fn accepting(self, media_type: &'static str) -> Self {

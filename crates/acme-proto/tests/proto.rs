@@ -16,6 +16,7 @@ mod proto {
     mod deactivation;
     mod directory;
     mod errors;
+    mod extended;
     mod external_account;
     mod identifiers;
     mod lost;

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::issue::Issuance;
 
 mod builder;
+mod flows;
 mod key_place;
 
 pub use builder::AccountBuilder;

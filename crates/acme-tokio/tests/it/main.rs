@@ -5,6 +5,7 @@ mod account;
 mod chains;
 mod differential;
 mod dropped;
+mod extended;
 mod http2;
 mod issue;
 mod operations;
