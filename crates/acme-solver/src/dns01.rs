@@ -1,4 +1,4 @@
-//! dns-01 answered on a port of our own.
+//! dns-01 and dns-account-01 answered on a port of our own.
 
 mod conversation;
 #[cfg(feature = "tokio")]
@@ -37,7 +37,8 @@ pub use self::tokio::AsyncDns01;
 /// A connection over TCP ends after [`Dns01::TIME_LIMIT`], and there are at most
 /// [`Dns01::MAX_CONNECTIONS`]; one more closes the oldest.
 ///
-/// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4>
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4> and
+/// <https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-account-label-03>
 #[must_use = "the port is free again when the listener is dropped"]
 pub struct Dns01 {
     zones: Arc<Zones>,
@@ -104,14 +105,14 @@ impl fmt::Debug for Dns01 {
 
 /// Addresses have no names in DNS to prove.
 fn types(identifier: &Identifier) -> Vec<ChallengeType> {
-    if matches!(identifier, Identifier::Dns(_)) { vec![ChallengeType::Dns01] } else { Vec::new() }
+    if matches!(identifier, Identifier::Dns(_)) { TYPES.to_vec() } else { Vec::new() }
 }
 
 fn present(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
     let present = |challenge: &Challenge| {
         check(challenge)?;
         zones.insert(&challenge.dns_name(), challenge.dns_value());
-        tracing::debug!(identifier = %challenge.order_identifier(), "dns-01 response presented");
+        tracing::debug!(identifier = %challenge.order_identifier(), kind = %challenge.kind, "TXT record presented");
         Ok(())
     };
     challenges.iter().map(present).collect()
@@ -121,15 +122,17 @@ fn withdraw(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverErr
     let withdraw = |challenge: &Challenge| {
         check(challenge)?;
         zones.remove(&challenge.dns_name(), &challenge.dns_value());
-        tracing::debug!(identifier = %challenge.order_identifier(), "dns-01 response withdrawn");
+        tracing::debug!(identifier = %challenge.order_identifier(), kind = %challenge.kind, "TXT record withdrawn");
         Ok(())
     };
     challenges.iter().map(withdraw).collect()
 }
 
 fn check(challenge: &Challenge) -> Result<(), ResponseError> {
-    if challenge.kind == ChallengeType::Dns01 {
+    if TYPES.contains(&challenge.kind) {
         return Ok(());
     }
     Err(ResponseError::Kind(challenge.kind.clone()))
 }
+
+const TYPES: [ChallengeType; 2] = [ChallengeType::Dns01, ChallengeType::DnsAccount01];

@@ -110,6 +110,23 @@ fn no_data_no_name_and_no_zone_are_told_apart() {
 }
 
 #[test]
+fn names_of_accounts_belong_to_the_same_zone() {
+    let mut json = serde_json::to_value(of_kind("dns-account-01", "example.com", TOKEN)).unwrap();
+    json["account_label"] = "_ujmmovf2vn55tgye".into();
+    let challenge: [Challenge; 1] = [serde_json::from_value(json).unwrap()];
+    let name = format!("{}.", challenge[0].dns_name());
+    assert_eq!(name, "_ujmmovf2vn55tgye._acme-challenge.example.com.");
+    let (mut solver, address) = listening(&challenge);
+    let ask = |name: &str, kind| by_udp(address, &query(name, kind));
+    assert_eq!(texts(&ask(&name, RecordType::TXT)), [challenge[0].dns_value()]);
+    let other_type = ask(&name, RecordType::A);
+    assert_eq!(short(&other_type), (ResponseCode::NoError, 0, true));
+    assert_eq!(other_type.authorities[0].name.to_ascii(), "_acme-challenge.example.com.");
+    assert_eq!(good(&solver.withdraw(&challenge)), [true]);
+    assert_eq!(short(&ask(&name, RecordType::TXT)), (ResponseCode::NXDomain, 0, true));
+}
+
+#[test]
 fn letters_come_back_as_they_were_sent() {
     let (_solver, address) = listening(&[dns("example.com", 1)]);
     let question = query("_aCmE-ChAlLeNgE.ExAmPlE.cOm.", RecordType::TXT);
@@ -220,7 +237,10 @@ fn only_its_own_type_and_names() {
     assert_eq!(good(&solver.present(&challenges)), [false, true]);
     assert_eq!(good(&solver.withdraw(&challenges)), [false, true]);
     for name in ["a.example", "*.a.example"] {
-        assert_eq!(solver.challenge_types(&identifier(name)), [ChallengeType::Dns01]);
+        assert_eq!(
+            solver.challenge_types(&identifier(name)),
+            [ChallengeType::Dns01, ChallengeType::DnsAccount01]
+        );
     }
     assert!(solver.challenge_types(&identifier("192.0.2.1")).is_empty());
     assert_eq!(format!("{solver:?}"), format!("Dns01 {{ address: {address}, .. }}"));
