@@ -6,7 +6,7 @@ mod blocking;
 mod tokio;
 
 use acme_conformance::pebble::{self, Pebble, Settings};
-use acme_lib::{AccountKey, Certificate, HmacAlgorithm, IssueRequest, ProblemKind};
+use acme_lib::{AccountKey, Certificate, Chain, HmacAlgorithm, IssueRequest, ProblemKind};
 
 pub(crate) use blocking::Blocking;
 pub(crate) use tokio::Tokio;
@@ -53,12 +53,14 @@ pub(crate) trait Colour: Clone + Send + 'static {
     /// The settings of a CA that looks at these ports.
     fn settings(&self) -> Settings;
     fn open(&self, pebble: &Pebble, opening: Opening) -> Result<Self::Account, Failure>;
+    /// Obtains a certificate; says of which order.
     fn issue(
         &self,
         account: &Self::Account,
         request: &IssueRequest,
         method: Method,
-    ) -> Result<Certificate, Failure>;
+    ) -> Result<(Certificate, String), Failure>;
+    fn chains(&self, account: &Self::Account, order_url: &str) -> Result<Vec<Chain>, Failure>;
     fn change_key(&self, account: &Self::Account, key: AccountKey) -> Result<(), Failure>;
     fn revoke(&self, account: &Self::Account, certificate: &Certificate) -> Result<(), Failure>;
     /// Revokes with the certificate's own key, where possible without an account.

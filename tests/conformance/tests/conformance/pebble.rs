@@ -2,13 +2,17 @@
 
 use acme_conformance::pebble::Pebble;
 use acme_lib::proto::Algorithm;
-use acme_lib::{AccountKey, Certificate, HmacAlgorithm, IssueRequest, KeyType, ProblemKind};
+use acme_lib::{
+    AccountKey, Certificate, CertificateInfo, ChainPreference, HmacAlgorithm, IssueRequest, KeyType,
+    ProblemKind,
+};
 
 use crate::colour::{Colour, Method, Opening, on_both_colours, with};
 
 on_both_colours!(
     account_is_found_changed_and_deactivated,
     account_key_is_rolled_over,
+    alternate_chains_are_offered_and_chosen_from,
     bound_accounts_are_taken_and_others_refused,
     every_key_type_is_taken,
     names_and_addresses_are_proved_by_http,
@@ -26,7 +30,7 @@ fn open<C: Colour>(colour: &C, pebble: &Pebble) -> C::Account {
 
 /// Issues, and checks that the certificate is for the names.
 fn issue<C: Colour>(colour: &C, account: &C::Account, names: &[&str], method: Method) -> Certificate {
-    let certificate = colour.issue(account, &IssueRequest::new(names.to_vec()), method).unwrap();
+    let (certificate, _) = colour.issue(account, &IssueRequest::new(names.to_vec()), method).unwrap();
     let mut found: Vec<String> = certificate.info().names.iter().map(ToString::to_string).collect();
     let mut wanted: Vec<String> = names.iter().map(ToString::to_string).collect();
     found.sort_unstable();
@@ -183,6 +187,34 @@ fn bound_accounts_are_taken_and_others_refused<C: Colour>() {
             assert!(colour.open(pebble, Opening { binding, ..Opening::default() }).is_err());
         },
     );
+}
+
+fn alternate_chains_are_offered_and_chosen_from<C: Colour>() {
+    with::<C>(
+        |settings| settings.alternate_roots = 2,
+        |colour, pebble| {
+            let account = open(colour, pebble);
+            let request = IssueRequest::new(["example.test"]);
+            let (first, order_url) = colour.issue(&account, &request, Method::Http).unwrap();
+            let chains = colour.chains(&account, &order_url).unwrap();
+            let roots: Vec<String> = chains.iter().map(|chain| chain.issuer_name().unwrap()).collect();
+            assert_eq!(roots.len(), 3);
+            assert!(roots[0] != roots[1] && roots[0] != roots[2] && roots[1] != roots[2], "{roots:?}");
+            assert!(chains.iter().all(|chain| chain.certificates[0] == first.certificate_der()));
+            assert_eq!(root(&first), roots[0]);
+            for name in &roots {
+                let request = request.clone().preferred_chain(ChainPreference::IssuerName(name.clone()));
+                let (certificate, _) = colour.issue(&account, &request, Method::Http).unwrap();
+                assert_eq!(root(&certificate), *name);
+            }
+        },
+    );
+}
+
+/// Who issued the last certificate of the chain.
+fn root(certificate: &Certificate) -> String {
+    let last = CertificateInfo::from_der(certificate.chain_der().last().unwrap()).unwrap();
+    last.issuer.trim_start_matches("CN=").to_owned()
 }
 
 fn revocation_is_by_account_and_by_certificate_key<C: Colour>() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use acme_conformance::pebble::{Pebble, Settings};
 use acme_lib::persist::MemoryPersist;
 use acme_lib::{
-    Account, AccountKey, Certificate, Directory, DirectoryUrl, Error, HmacKey, Http01, IssueRequest,
+    Account, AccountKey, Certificate, Chain, Directory, DirectoryUrl, Error, HmacKey, Http01, IssueRequest,
     RevocationReason,
 };
 use acme_solver::{Dns01, TlsAlpn01};
@@ -60,13 +60,19 @@ impl Colour for Blocking {
         account: &Account,
         request: &IssueRequest,
         method: Method,
-    ) -> Result<Certificate, Failure> {
+    ) -> Result<(Certificate, String), Failure> {
+        let issuance = account.issuance(request);
         match method {
-            Method::Http => account.issue(request, &mut *self.http.lock().unwrap()),
-            Method::TlsAlpn => account.issue(request, &mut *self.tls.lock().unwrap()),
-            Method::Dns => account.issue(request, &mut *self.dns.lock().unwrap()),
+            Method::Http => issuance.run(&mut *self.http.lock().unwrap()),
+            Method::TlsAlpn => issuance.run(&mut *self.tls.lock().unwrap()),
+            Method::Dns => issuance.run(&mut *self.dns.lock().unwrap()),
         }
+        .map(|issued| (issued.certificate, issued.order_url))
         .map_err(failure)
+    }
+
+    fn chains(&self, account: &Account, order_url: &str) -> Result<Vec<Chain>, Failure> {
+        account.chains(order_url).map_err(failure)
     }
 
     fn change_key(&self, account: &Account, key: AccountKey) -> Result<(), Failure> {

@@ -7,7 +7,8 @@ use acme_keys::CertificateKey;
 use acme_solver::{AsyncDns01, AsyncTlsAlpn01};
 use acme_tokio::proto::Revoke;
 use acme_tokio::{
-    Account, AccountKey, Certificate, DirectoryUrl, Error, HmacKey, Http01, IssueRequest, RevocationReason,
+    Account, AccountKey, Certificate, Chain, DirectoryUrl, Error, HmacKey, Http01, IssueRequest,
+    RevocationReason,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -66,15 +67,21 @@ impl Colour for Tokio {
         account: &Account,
         request: &IssueRequest,
         method: Method,
-    ) -> Result<Certificate, Failure> {
+    ) -> Result<(Certificate, String), Failure> {
+        let issuance = account.issuance(request);
         let issuing = async {
             match method {
-                Method::Http => account.issue(request, &mut self.http.clone()).await,
-                Method::TlsAlpn => account.issue(request, &mut self.tls.clone()).await,
-                Method::Dns => account.issue(request, &mut self.dns.clone()).await,
+                Method::Http => issuance.run(&mut self.http.clone()).await,
+                Method::TlsAlpn => issuance.run(&mut self.tls.clone()).await,
+                Method::Dns => issuance.run(&mut self.dns.clone()).await,
             }
         };
-        self.runtime.block_on(issuing).map_err(failure)
+        let issued = self.runtime.block_on(issuing);
+        issued.map(|issued| (issued.certificate, issued.order_url)).map_err(failure)
+    }
+
+    fn chains(&self, account: &Account, order_url: &str) -> Result<Vec<Chain>, Failure> {
+        self.runtime.block_on(account.chains(order_url)).map_err(failure)
     }
 
     fn change_key(&self, account: &Account, key: AccountKey) -> Result<(), Failure> {
