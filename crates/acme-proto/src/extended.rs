@@ -224,8 +224,9 @@ impl Placed {
 /// delegation, one for an onion service, or several of that together.
 ///
 /// What the CA's directory does not offer is refused before the order is made. Unlike
-/// [`Issue`](crate::Issue) it does not go on after a crash; what is in place is in the checkpoints
-/// that it has saved, and in [`Flow::presented`]. It ends with the URL of the certificate:
+/// [`Issue`](crate::Issue) it does not go on after a crash, and leaves authorizations that are pending
+/// when it ends to expire; what is in place is in the checkpoints that it has saved, and in
+/// [`Flow::presented`]. It ends with the URL of the certificate:
 /// [`Chain::download`](crate::Chain::download) fetches it, and [`AutoRenewal::download_openly`].
 #[must_use = "a flow makes no progress until its driver resumes it"]
 pub struct IssueExtended {
