@@ -264,6 +264,16 @@ warning: nothing will renew it
 }
 
 #[test]
+fn capitals_outside_ascii_and_a_last_dot_are_converted() {
+    let world = World::new();
+    let run = world.run("issue ÉNICODE-example.com. --ca dev");
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    let leaf = world.read("state/certs/xn--nicode-example-9jb.com/current/cert.pem");
+    let names = acme_keys::CertificateInfo::from_pem(leaf).unwrap().names;
+    assert_eq!(names, ["xn--nicode-example-9jb.com".parse().unwrap()]);
+}
+
+#[test]
 fn addresses_are_certified() {
     let world = World::new();
     let run = world.run("issue 192.0.2.1 [2001:DB8:0::1] --ca dev");
