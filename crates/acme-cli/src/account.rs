@@ -28,12 +28,39 @@ pub(crate) fn open(
     if let Some(stored) = store.account(&ca.key, label)?
         && let Some(url) = known_url(ca, &stored)
     {
+        if stored.next_key_pem.is_some() {
+            let account = settle(context, store, ca, label)?;
+            update_contact(context, store, &account, &stored, registration)?;
+            return Ok(account);
+        }
         let account = builder(ca).key(key_of(&stored)?).known_url(url).open()?;
         update_contact(context, store, &account, &stored, registration)?;
         return Ok(account);
     }
     let _lock = lock(context, store)?;
     register(context, store, ca, label, registration)
+}
+
+/// Opens an account whose key was to be changed, and finds out which key is in force.
+fn settle(context: &Context, store: &Store, ca: &ReachedCa, label: &str) -> Result<Account, Error> {
+    // Another process may be at it.
+    let _lock = lock(context, store)?;
+    let missing =
+        || acme_store::Error::NoSuchAccount { directory_url: ca.key.clone(), label: label.to_owned() };
+    let stored = store.account(&ca.key, label)?.ok_or_else(missing)?;
+    let mut builder = builder(ca).key(key_of(&stored)?).only_existing();
+    if let Some(next) = &stored.next_key_pem {
+        builder = builder.pending_key(AccountKey::from_pem(next.expose())?);
+    }
+    let account = builder.open()?;
+    let in_force = AccountKey::from_pem(account.acme_private_key_pem())?.to_pem();
+    store.update_account(&ca.key, label, |stored| {
+        stored.key_pem = in_force;
+        stored.next_key_pem = None;
+        stored.url = Some(account.url());
+    })?;
+    context.output.progress("account: a change of its key that was interrupted is settled");
+    Ok(account)
 }
 
 /// Opens an account anew of which the CA has said that it does not know its URL.
@@ -225,7 +252,7 @@ fn update_contact(
 }
 
 /// Waits a while for another process that registers an account.
-fn lock(context: &Context, store: &Store) -> Result<Lock, Error> {
+pub(crate) fn lock(context: &Context, store: &Store) -> Result<Lock, Error> {
     let started = Instant::now();
     loop {
         match store.lock_store() {

@@ -89,6 +89,9 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
             vec![Advice::text("http-01 is what can be set up here; use a CA that offers it for this name")]
         }
         AcmeError::Misuse(Misuse::ProfileNotOffered { offered, .. }) => other_profile(offered, invocation),
+        AcmeError::Misuse(Misuse::NotOffered(_)) => {
+            vec![Advice::text("acmectl ca CA says what a CA offers; another one may offer it")]
+        }
         AcmeError::Misuse(Misuse::TooManyNames(_)) => {
             vec![Advice::text("spread the names over several certificates")]
         }

@@ -21,7 +21,8 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use account::{
-    AccountArgs, AccountChoice, AccountCommand, AccountPlace, ExportArgs, ImportArgs, RegisterArgs,
+    AccountArgs, AccountChoice, AccountCommand, AccountPlace, DeactivateArgs, ExportArgs, ImportArgs,
+    RegisterArgs, UpdateArgs,
 };
 pub(crate) use binding::BindingArgs;
 pub(crate) use ca::CaArgs;

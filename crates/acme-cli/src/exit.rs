@@ -24,6 +24,15 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// What two parts of a run come to together.
+    pub(crate) fn max_with(self, other: Self) -> Self {
+        match (self, other) {
+            (one, Self::Done) => one,
+            (Self::Done, other) => other,
+            (one, _) => one,
+        }
+    }
+
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,

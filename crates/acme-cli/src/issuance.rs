@@ -286,6 +286,9 @@ pub(crate) fn dry_run(
 
 impl Before {
     pub(crate) fn read(store: &Store, name: &CertificateName, settings: &Settings) -> Result<Self, Error> {
+        if let Some(path) = &settings.csr {
+            settings::check_request(store, path)?;
+        }
         let begun = store.checkpoint(name)?.and_then(|checkpoint| checkpoint.intent.not_after);
         let before = store.certificate(name)?.map(|record| record.settings);
         let is_of_ca = before.is_some_and(|before| {
@@ -314,7 +317,9 @@ fn reusable_key(
     let Some(pem) = store.publication(name)?.and_then(|publication| publication.private_key_pem) else {
         return Ok(None);
     };
-    let is_right = CertificateKey::from_pem(pem.expose())?.key_type() == settings::key_type(settings)?;
+    let kept = CertificateKey::from_pem(pem.expose())?;
+    let is_right = kept.key_type() == settings::key_type(settings)?
+        && !store.is_compromised_key(acme_keys::sha256(kept.public_key_der()))?;
     Ok(if is_right { Some(PrivateKey::from_pem(pem.expose())?) } else { None })
 }
 

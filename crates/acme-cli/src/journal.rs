@@ -1,5 +1,6 @@
 //! The store as the journal of an issuance.
 
+use acme_keys::CertificateKey;
 use acme_lib::Checkpoint;
 use acme_proto::StoreError;
 use acme_store::{CertificateName, Store};
@@ -18,7 +19,14 @@ impl<'a> StoreJournal<'a> {
 
 impl acme_lib::Journal for StoreJournal<'_> {
     fn load(&mut self) -> Result<Option<Checkpoint>, StoreError> {
-        self.store.checkpoint(self.name).map_err(StoreError::from)
+        let checkpoint = self.store.checkpoint(self.name).map_err(StoreError::from)?;
+        let Some(checkpoint) = checkpoint else { return Ok(None) };
+        let Some(pem) = &checkpoint.intent.private_key else { return Ok(Some(checkpoint)) };
+        // An order for a key that somebody else has come to know is not gone on with.
+        let Ok(key) = CertificateKey::from_pem(pem.expose()) else { return Ok(Some(checkpoint)) };
+        let digest = acme_keys::sha256(key.public_key_der());
+        let is_compromised = self.store.is_compromised_key(digest).map_err(StoreError::from)?;
+        Ok((!is_compromised).then_some(checkpoint))
     }
 
     fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use acme_keys::{CertificateSigningRequest, KeyType, UnknownKeyType};
 use acme_proto::Identifier;
 use acme_solver::Resolver;
-use acme_store::{CaSettings, CertificateName, ChallengeMethod, InvalidName, Settings};
+use acme_store::{CaSettings, CertificateName, ChallengeMethod, InvalidName, Settings, Store};
 
 use crate::advice::Advice;
 use crate::args::{BindingArgs, GlobalArgs, IssueArgs};
@@ -57,6 +57,8 @@ pub(crate) enum SettingError {
     CsrNames { path: PathBuf, names: Vec<Identifier> },
     #[error("'{text}' is no address of a resolver")]
     Resolver { text: String },
+    #[error("the key of the certificate signing request {} is compromised", path.display())]
+    CompromisedCsr { path: PathBuf },
     #[error("--{option} is empty")]
     Empty { option: &'static str },
 }
@@ -66,6 +68,9 @@ impl SettingError {
         match self {
             Self::CertificateName(_) => vec![Advice::text("choose another --name")],
             Self::Csr { .. } => vec![Advice::text("give a file as openssl req -new writes it")],
+            Self::CompromisedCsr { .. } => {
+                vec![Advice::text("make a new key, and a request with it in the place of that file")]
+            }
             Self::CsrNames { names, .. } => {
                 let names = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
                 vec![Advice::text(format!("give no names, or those of the request: {names}"))]
@@ -255,6 +260,15 @@ pub(crate) fn read_csr(path: &Path) -> Result<CertificateSigningRequest, Error> 
         CertificateSigningRequest::from_der(&content)
     };
     Ok(request.map_err(|source| SettingError::Csr { path: path.to_path_buf(), source })?)
+}
+
+/// Refuses a certificate signing request whose key somebody else knows.
+pub(crate) fn check_request(store: &Store, path: &Path) -> Result<(), Error> {
+    let request = read_csr(path)?;
+    if store.is_compromised_key(acme_keys::sha256(request.public_key_der()))? {
+        return Err(SettingError::CompromisedCsr { path: path.to_path_buf() }.into());
+    }
+    Ok(())
 }
 
 /// The key type of some settings.

@@ -4,12 +4,14 @@
 
 mod acmectl {
     mod account;
+    mod account_changes;
     mod authority;
     mod binding;
     mod ca;
     mod challenges;
     mod check;
     mod completions;
+    mod compromise;
     mod dev_ca;
     mod directory;
     mod eab_api;

@@ -61,6 +61,26 @@ fn what_a_dead_process_left_is_taken_away_by_the_next_one() {
     assert_eq!(lab.challenges_left(), 0);
 }
 
+#[test]
+fn a_change_of_keys_leaves_the_account_usable() {
+    let mut seen = BTreeSet::new();
+    for moment in [Moment::Before, Moment::After] {
+        for number in 1.. {
+            assert!(number < MOST_REQUESTS, "the change has no end");
+            let lab = Lab::registered((number, moment));
+            let Some(operation) = lab.run_until_killed_with(lab.account("rollover")) else { break };
+            let about = format!("killed {moment:?} {operation}, request {number}");
+            assert!(lab.issue().status().unwrap().success(), "{about}");
+            lab.check_outcome(&about, 1);
+            let account = Store::open_existing(lab.dir()).unwrap().accounts().unwrap().remove(0);
+            assert!(account.next_key_pem.is_none(), "{about}");
+            assert!(lab.account("rollover").status().unwrap().success(), "{about}");
+            seen.insert(operation);
+        }
+    }
+    assert!(seen.contains("KeyChange"), "{seen:?}");
+}
+
 fn kill_at_every_step(configure: fn(&mut Config), most_orders: fn(&str) -> u64) {
     let mut seen = BTreeSet::new();
     for moment in [Moment::Before, Moment::After] {
@@ -118,6 +138,28 @@ impl Lab {
         Self { ca, web, root, trap }
     }
 
+    /// One with an account, whose trap counts requests from there.
+    fn registered((number, moment): (u64, Moment)) -> Self {
+        let before = Self::new(|_| {}, None);
+        assert!(before.account("register").status().unwrap().success());
+        let made = u64::try_from(before.ca.requests().len()).unwrap();
+        let lab = Self::new(|_| {}, Some((made + number, moment)));
+        assert!(lab.account("register").status().unwrap().success());
+        assert_eq!(u64::try_from(lab.ca.requests().len()).unwrap(), made);
+        lab
+    }
+
+    fn account(&self, verb: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_acmectl"));
+        command.args(["account", verb, "--quiet", "--dir"]).arg(self.dir());
+        if verb == "register" {
+            command.args(["--ca", self.ca.directory_url(), "--ca-root"]);
+            command.arg(self.root.path().join("root.pem"));
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
     fn dir(&self) -> PathBuf {
         self.root.path().join("state")
     }
@@ -147,7 +189,11 @@ impl Lab {
 
     /// Runs the command into the trap, and returns what it asked for; `None` if it came through.
     fn run_until_killed(&self) -> Option<String> {
-        let child = self.issue().spawn().unwrap();
+        self.run_until_killed_with(self.issue())
+    }
+
+    fn run_until_killed_with(&self, mut command: Command) -> Option<String> {
+        let child = command.spawn().unwrap();
         self.trap.arm(child);
         let mut child = self.trap.wait_for_end();
         let status = child.wait().unwrap();

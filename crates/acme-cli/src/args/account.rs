@@ -23,6 +23,12 @@ pub(crate) enum AccountCommand {
     Show(AccountChoice),
     /// Make an account at a CA, or find the one that there is
     Register(RegisterArgs),
+    /// Change the contact that the CA has of an account
+    Update(UpdateArgs),
+    /// Give an account another key
+    Rollover(AccountChoice),
+    /// End an account at the CA, for good
+    Deactivate(DeactivateArgs),
     /// Take over an account by its key
     Import(ImportArgs),
     /// Print the private key of an account, PEM
@@ -69,6 +75,35 @@ pub(crate) struct RegisterArgs {
     pub(crate) agree_tos: bool,
     #[command(flatten)]
     pub(crate) binding: BindingArgs,
+}
+
+/// The arguments of `account update`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("contact").args(["email", "no_email"]).required(true)))]
+pub(crate) struct UpdateArgs {
+    #[command(flatten)]
+    pub(crate) choice: AccountChoice,
+    /// The e-mail address of the account from now on
+    #[arg(long, env = "ACME_EMAIL", hide_env = true, value_name = "ADDRESS", short_alias = 'm')]
+    pub(crate) email: Option<String>,
+    /// None any more
+    #[arg(long, env = "ACME_NO_EMAIL", hide_env = true, conflicts_with = "email")]
+    #[arg(value_parser = FalseyValueParser::new())]
+    pub(crate) no_email: bool,
+}
+
+/// The arguments of `account deactivate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeactivateArgs {
+    /// The CA, by name or the URL of its directory
+    #[arg(long, value_name = "NAME|URL", required = true, alias = "server")]
+    pub(crate) ca: String,
+    /// Which account at the CA; needed if it has a label
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) account: Option<String>,
+    /// Yes, although no CA brings a deactivated account back
+    #[arg(long)]
+    pub(crate) for_good: bool,
 }
 
 /// The arguments of `account import`.

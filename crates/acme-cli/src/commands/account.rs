@@ -1,18 +1,21 @@
 //! `account`: the accounts at CAs.
 
+mod deactivate;
 mod export;
 mod import;
 mod jwk;
 mod list;
 mod register;
+mod rollover;
 mod show;
+mod update;
 
 use acme_store::{Account as StoredAccount, CaSettings, Store};
 
 use super::CommandError;
 use crate::args::{AccountChoice, AccountCommand, AccountPlace};
 use crate::ca;
-use crate::context::Context;
+use crate::context::{Context, ReachedCa};
 use crate::error::Error;
 use crate::exit::Status;
 use crate::invocation::quoted;
@@ -23,6 +26,9 @@ pub(crate) fn run(context: &Context, command: AccountCommand) -> Result<Status, 
         AccountCommand::List => list::run(context),
         AccountCommand::Show(choice) => show::run(context, &choice),
         AccountCommand::Register(args) => register::run(context, args),
+        AccountCommand::Update(args) => update::run(context, args),
+        AccountCommand::Rollover(choice) => rollover::run(context, &choice),
+        AccountCommand::Deactivate(args) => deactivate::run(context, &args),
         AccountCommand::Import(args) => import::run(context, args),
         AccountCommand::Export(args) => export::run(context, &args),
     }
@@ -37,6 +43,14 @@ fn ca_of(place: &AccountPlace) -> Result<CaSettings, Error> {
         ca.root_file = Some(path);
     }
     Ok(ca)
+}
+
+/// Gets ready to talk to the CA of an account.
+fn reach(context: &Context, account: &StoredAccount) -> Result<ReachedCa, Error> {
+    let mut ca = ca::parse(&account.directory_url)?;
+    ca.root_pem.clone_from(&account.root_pem);
+    context.output.progress(format_args!("asking {}", ca::title(&ca)));
+    context.reach(&ca)
 }
 
 /// The account that is meant: the only one that fits, or the one without a label among several of

@@ -47,6 +47,8 @@ pub(crate) enum CommandError {
     NoCertificate,
     #[error("there is no account here{}", at(ca.as_deref(), label.as_deref()))]
     NoAccount { ca: Option<String>, label: Option<String> },
+    #[error("an account that is deactivated can't be used again, and no CA brings it back")]
+    NotForGood { account: String, certificates: Vec<CertificateName> },
     #[error("there is nothing to revoke with: no account{}, and no key", at(Some(ca), Some(label)))]
     NothingToRevokeWith { ca: String, label: String },
     #[error("there are {} accounts here, and none of them is named", choices.len())]
@@ -124,6 +126,7 @@ impl CommandError {
                     Advice::paste(format!("acmectl account import FILE{ca}{label}")),
                 ]
             }
+            Self::NotForGood { account, certificates } => not_for_good(account, certificates),
             Self::NothingToRevokeWith { ca, .. } => vec![
                 Advice::text("revoke it with its own key:"),
                 Advice::paste(invocation.with("--key-file privkey.pem")),
@@ -165,6 +168,7 @@ impl CommandError {
             | Self::NeverObtained { .. }
             | Self::NoAccount { .. }
             | Self::NoCertificate
+            | Self::NotForGood { .. }
             | Self::NothingToRevokeWith { .. }
             | Self::Program { .. }
             | Self::SeveralAccounts { .. }
@@ -179,6 +183,19 @@ fn at(ca: Option<&str>, label: Option<&str>) -> String {
     let ca = ca.map(|ca| format!(" at {ca}")).unwrap_or_default();
     let label = label.map(|label| format!(" with the label {}", quoted(label))).unwrap_or_default();
     format!("{ca}{label}")
+}
+
+fn not_for_good(account: &str, certificates: &[CertificateName]) -> Vec<Advice> {
+    let names = certificates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let about = match certificates {
+        [] => "no certificate here is renewed with it".to_owned(),
+        [_] => format!("{names} is renewed with it"),
+        _ => format!("{names} are renewed with it"),
+    };
+    vec![
+        Advice::text(format!("be sure ({about}), and then:")),
+        Advice::paste(format!("acmectl account deactivate {account} --for-good")),
+    ]
 }
 
 fn of_test_ca(error: &acme_testca::Error) -> Vec<Advice> {

@@ -1,5 +1,7 @@
 //! `revoke`: tell the CA that a certificate is not to be trusted any more.
 
+mod compromise;
+
 use std::fs;
 use std::path::Path;
 
@@ -19,6 +21,7 @@ use crate::error::Error;
 use crate::exit::Status;
 use crate::invocation::quoted;
 use crate::settings::{self, Registration};
+use compromise::Affected;
 
 pub(crate) fn run(context: &Context, args: RevokeArgs) -> Result<Status, Error> {
     match &args.cert {
@@ -31,10 +34,19 @@ pub(crate) fn run(context: &Context, args: RevokeArgs) -> Result<Status, Error> 
 fn kept_revoked(context: &Context, args: RevokeArgs) -> Result<Status, Error> {
     let store = context.existing_store()?;
     let record = show::find(&store, args.certificate.or(args.cert_name))?;
-    let _lock = store.lock_certificate(&record.name)?;
     let publication = store.publication(&record.name)?;
     let never_obtained = || CommandError::NeverObtained { name: record.name.clone() };
     let publication = publication.ok_or_else(never_obtained)?;
+    let mut status = Status::Done;
+    if args.reason == Reason::KeyCompromise {
+        let info = CertificateInfo::from_pem(&publication.certificate_pem)?;
+        let let_go = args.no_replace.then_some(&record.name);
+        status = Affected::by(context, &store, &info, let_go)?.replace_and_revoke()?;
+        if !args.no_replace {
+            return Ok(status);
+        }
+    }
+    let _lock = store.lock_certificate(&record.name)?;
     let settings = &record.settings;
     Revocable {
         context,
@@ -48,7 +60,7 @@ fn kept_revoked(context: &Context, args: RevokeArgs) -> Result<Status, Error> {
     .revoke()?;
     let then = if args.no_replace { AfterRevocation::Retire } else { AfterRevocation::Replace };
     note(context, &store, &record, args.reason, then)?;
-    Ok(Status::Done)
+    Ok(status)
 }
 
 /// Revokes a certificate that is only a file; it may be one that is kept here all the same.
@@ -62,6 +74,15 @@ fn file_revoked(context: &Context, file: &Path, args: &RevokeArgs) -> Result<Sta
         store => Some(store?),
     };
     let kept = store.as_ref().map(|store| kept(store, &info)).transpose()?.flatten();
+    let mut status = Status::Done;
+    if let (Some(store), Reason::KeyCompromise) = (&store, args.reason) {
+        let affected = Affected::by(context, store, &info, None)?;
+        let is_among = kept.as_ref().is_some_and(|record| affected.has(&record.name));
+        status = affected.replace_and_revoke()?;
+        if is_among {
+            return Ok(status);
+        }
+    }
     let _lock = match (&store, &kept) {
         (Some(store), Some(record)) => Some(store.lock_certificate(&record.name)?),
         (_, _) => None,
@@ -97,7 +118,7 @@ fn file_revoked(context: &Context, file: &Path, args: &RevokeArgs) -> Result<Sta
             json!({"file": file, "serial": info.serial_hex(), "outcome": "revoked", "reason": word(args.reason)}),
         ),
     }
-    Ok(Status::Done)
+    Ok(status)
 }
 
 /// The certificate that is kept here, if this is its newest generation.
@@ -198,20 +219,7 @@ fn note(
     let revocation = Revocation::new(context.now(), then).with_reason(code(reason) as u32);
     store.mark_revoked(&record.name, &revocation)?;
     let is_replaced = then == AfterRevocation::Replace;
-    output.result(format_args!("{}: revoked ({})", record.name, word(reason)));
-    output.event(
-        "certificate",
-        json!({
-            "certificate": record.name,
-            "outcome": "revoked",
-            "reason": word(reason),
-            "serial": record.current.as_ref().map(|current| &current.serial),
-            "replaced": is_replaced,
-        }),
-    );
-    if reason == Reason::KeyCompromise && is_replaced {
-        keep_key_no_longer(context, store, record)?;
-    }
+    tell_revoked(context, record, reason, is_replaced);
     if is_replaced {
         output.progress("the files stay in place until the next acmectl renew replaces them:");
         output.progress(format_args!("      acmectl renew {name}"));
@@ -222,21 +230,19 @@ fn note(
     Ok(())
 }
 
-/// A key that somebody else knows is not used again.
-fn keep_key_no_longer(context: &Context, store: &Store, record: &CertificateRecord) -> Result<(), Error> {
-    if record.settings.reuse_key {
-        let mut settings = record.settings.clone();
-        settings.reuse_key = false;
-        store.update_settings(&record.name, &settings)?;
-        context.output.progress("changed: the key is not kept any more; the next certificate has a new one");
-    }
-    if let Some(csr) = &record.settings.csr {
-        let csr = csr.display();
-        context
-            .output
-            .warn(format_args!("the next certificate is for the same key, until {csr} is another request"));
-    }
-    Ok(())
+/// Says that a certificate is revoked.
+fn tell_revoked(context: &Context, record: &CertificateRecord, reason: Reason, is_replaced: bool) {
+    context.output.result(format_args!("{}: revoked ({})", record.name, word(reason)));
+    context.output.event(
+        "certificate",
+        json!({
+            "certificate": record.name,
+            "outcome": "revoked",
+            "reason": word(reason),
+            "serial": record.current.as_ref().map(|current| &current.serial),
+            "replaced": is_replaced,
+        }),
+    );
 }
 
 /// The name of a reason, as the command line has it.

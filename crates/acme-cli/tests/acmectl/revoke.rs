@@ -12,11 +12,11 @@ fn a_revoked_certificate_is_replaced_by_the_next_renew() {
     assert_eq!(world.run_at(&ca, &web, "issue www.example.test").code(), Some(0));
     let first = world.read("state/certs/www.example.test/current/cert.pem");
     assert_run!(
-        world.run("revoke www.example.test --reason key-compromise"),
+        world.run("revoke www.example.test --reason superseded"),
         str![[r#"
 exit 0
 --- stdout
-www.example.test: revoked (key-compromise)
+www.example.test: revoked (superseded)
 --- stderr
 asking https://127.0.0.1:[PORT]/directory
 the files stay in place until the next acmectl renew replaces them:
@@ -69,8 +69,7 @@ fn a_key_that_is_compromised_is_not_kept() {
     assert_eq!(world.run("issue www.example.test --ca dev --reuse-key").code(), Some(0));
     let key = world.read("state/certs/www.example.test/current/privkey.pem");
     let revoked = world.run("revoke www.example.test --reason key-compromise");
-    assert!(revoked.stderr().contains("the next certificate has a new one"), "{}", revoked.stderr());
-    assert_eq!(world.run("renew --max-wait 0").code(), Some(0));
+    assert_eq!(revoked.code(), Some(0), "{}", revoked.stderr());
     assert_ne!(world.read("state/certs/www.example.test/current/privkey.pem"), key);
 }
 
