@@ -1,5 +1,6 @@
 //! The command against Pebble, and in front of nginx.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
 
@@ -36,6 +37,31 @@ fn a_certificate_is_issued_kept_renewed_and_revoked() {
         expect(&run(dir.path(), &["revoke", NAME]), 0);
         expect(&run(dir.path(), &["delete", NAME]), 0);
         assert!(!dir.path().join("certs").join(NAME).exists());
+    });
+}
+
+#[test]
+fn bound_account_proves_a_name_and_an_address_by_tls_alpn() {
+    drop(acmectl());
+    // The command has to be told a port that Pebble knows.
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    let settings =
+        Settings { tls_port: listen.port(), external_accounts: vec![("kid-1", key)], ..Settings::default() };
+    pebble::with(&settings, move |pebble| {
+        let dir = TempDir::new().unwrap();
+        let mut command = acmectl();
+        command
+            .args(["issue", NAME, "127.0.0.1", "--agree-tos", "--ca", &pebble.directory_url(), "--ca-root"])
+            .arg(pebble.root_file())
+            .args(["--eab-kid", "kid-1", "--tls-alpn-listen", &listen.to_string(), "--dir"])
+            .arg(dir.path())
+            .env("ACME_EAB_HMAC_KEY", key);
+        expect(&command.output().unwrap(), 0);
+        let first = serial(dir.path());
+        expect(&run(dir.path(), &["renew", "--max-wait", "0", "--force"]), 0);
+        assert_ne!(serial(dir.path()), first);
+        expect(&run(dir.path(), &["revoke", NAME]), 0);
     });
 }
 
