@@ -4,31 +4,41 @@ use std::error::Error;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-use acme_testca::{Config, Finalize, TestCa};
+use crate::server::{Protocol, Server};
 
-/// Runs a CA that validates nothing, until standard input ends.
+/// Runs a CA that validates nothing, until standard input ends; every round trip to it takes at
+/// least so long.
 ///
-/// It prints the URL of its directory and the name of the file with its root, and for each line
-/// of input the number of requests so far. Orders are `processing` after finalize, as those of
-/// Let's Encrypt and of Pebble are, and `valid` at the first look.
+/// It prints the URL of its directory and the name of the file with the root of its HTTPS
+/// certificate, and for each line of input the number of requests so far and the time that it took
+/// to answer them, in nanoseconds. Orders are `processing` after finalize, as those of Let's Encrypt
+/// and of Pebble are, and `valid` at the first look.
 ///
 /// # Errors
 /// When it can't be started.
-pub fn serve() -> Result<(), Box<dyn Error>> {
-    let mut config = Config::gentle();
-    config.always_valid = true;
-    config.finalize = Finalize::AfterPolls(0);
-    let ca = TestCa::builder().config(config).start()?;
+pub fn serve(protocol: Protocol, round_trip: Duration) -> Result<(), Box<dyn Error>> {
+    let server = Server::start(protocol, round_trip)?;
     let directory = tempfile::tempdir()?;
     let root = directory.path().join("root.pem");
-    std::fs::write(&root, ca.root_pem())?;
-    println!("{}\n{}", ca.directory_url(), root.display());
+    std::fs::write(&root, server.root_pem())?;
+    println!("{}\n{}", server.directory_url(), root.display());
     for line in io::stdin().lock().lines() {
         line?;
-        println!("{}", ca.counts().requests);
+        let work = server.work();
+        println!("{} {}", work.requests, work.time.as_nanos());
     }
     Ok(())
+}
+
+/// What a CA has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Work {
+    /// How many requests it has answered.
+    pub requests: u64,
+    /// How long that took it.
+    pub time: Duration,
 }
 
 /// A CA that another process runs.
@@ -68,13 +78,17 @@ impl CaProcess {
         &self.root
     }
 
-    /// How many requests there were.
+    /// What it has done.
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn requests(&mut self) -> io::Result<u64> {
+    pub fn work(&mut self) -> io::Result<Work> {
         writeln!(self.input)?;
-        self.line()?.parse().map_err(io::Error::other)
+        let line = self.line()?;
+        let (requests, time) = line.split_once(' ').ok_or(io::ErrorKind::InvalidData)?;
+        let requests = requests.parse().map_err(io::Error::other)?;
+        let time = Duration::from_nanos(time.parse().map_err(io::Error::other)?);
+        Ok(Work { requests, time })
     }
 
     fn line(&mut self) -> io::Result<String> {

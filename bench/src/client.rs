@@ -1,6 +1,7 @@
 //! The clients that are compared.
 
 mod acme_lib;
+mod acme_tokio;
 mod floor;
 mod instant_acme;
 
@@ -9,13 +10,16 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::server::Protocol;
+use crate::tree::Package;
+
 /// Something that obtains certificates, one after the other, over a session that it keeps.
 pub trait Client {
-    /// Obtains a certificate for one name.
+    /// Obtains a certificate.
     ///
     /// # Errors
     /// When there is none in the end.
-    fn issue(&mut self, name: &str) -> Result<(), Box<dyn Error>>;
+    fn issue(&mut self, names: &[String]) -> Result<(), Box<dyn Error>>;
 }
 
 /// Which client.
@@ -27,6 +31,10 @@ pub enum Kind {
     FloorOverAcmeHttp,
     /// acme-lib, blocking.
     AcmeLib,
+    /// acme-tokio over HTTP/1.1.
+    AcmeTokioHttp1,
+    /// acme-tokio over HTTP/2.
+    AcmeTokio,
     /// instant-acme as it comes.
     InstantAcme,
     /// instant-acme that polls after 5 ms, and again after 5 ms.
@@ -37,10 +45,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, the floor first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Floor,
         Self::FloorOverAcmeHttp,
         Self::AcmeLib,
+        Self::AcmeTokioHttp1,
+        Self::AcmeTokio,
         Self::InstantAcme,
         Self::InstantAcmeFastPolls,
         Self::InstantAcmeNoDelay,
@@ -53,9 +63,37 @@ impl Kind {
             Self::Floor => "floor",
             Self::FloorOverAcmeHttp => "floor over acme-http",
             Self::AcmeLib => "acme-lib",
+            Self::AcmeTokioHttp1 => "acme-tokio, HTTP/1.1",
+            Self::AcmeTokio => "acme-tokio, HTTP/2",
             Self::InstantAcme => "instant-acme",
             Self::InstantAcmeFastPolls => "instant-acme, 5 ms polls",
             Self::InstantAcmeNoDelay => "instant-acme, 5 ms polls, TCP_NODELAY",
+        }
+    }
+
+    /// What the server has to speak for it: what it speaks best, unless it is to be held back.
+    #[must_use]
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Floor | Self::FloorOverAcmeHttp | Self::AcmeLib | Self::AcmeTokioHttp1 => Protocol::Http1,
+            Self::AcmeTokio | Self::InstantAcme | Self::InstantAcmeFastPolls | Self::InstantAcmeNoDelay => {
+                Protocol::Http2
+            }
+        }
+    }
+
+    /// The crate that it is.
+    #[must_use]
+    pub fn package(self) -> Option<Package> {
+        match self {
+            Self::AcmeLib => Some(Package::AcmeLib),
+            Self::AcmeTokio => Some(Package::AcmeTokio),
+            Self::InstantAcme => Some(Package::InstantAcme),
+            Self::Floor
+            | Self::FloorOverAcmeHttp
+            | Self::AcmeTokioHttp1
+            | Self::InstantAcmeFastPolls
+            | Self::InstantAcmeNoDelay => None,
         }
     }
 
@@ -68,6 +106,7 @@ impl Kind {
             Self::Floor => Box::new(floor::Floor::connect(url, root)?),
             Self::FloorOverAcmeHttp => Box::new(floor::Floor::connect_by_acme_http(url, root)?),
             Self::AcmeLib => Box::new(acme_lib::AcmeLib::connect(url, root)?),
+            Self::AcmeTokioHttp1 | Self::AcmeTokio => Box::new(acme_tokio::AcmeTokio::connect(url, root)?),
             Self::InstantAcme | Self::InstantAcmeFastPolls | Self::InstantAcmeNoDelay => {
                 Box::new(instant_acme::InstantAcme::connect(self, url, root)?)
             }

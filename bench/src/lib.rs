@@ -5,6 +5,8 @@
 
 pub mod ca;
 pub mod client;
+pub mod server;
 pub mod table;
 pub mod transcript;
+pub mod tree;
 pub mod usage;

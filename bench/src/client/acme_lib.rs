@@ -23,8 +23,8 @@ impl AcmeLib {
 }
 
 impl Client for AcmeLib {
-    fn issue(&mut self, name: &str) -> Result<(), Box<dyn Error>> {
-        self.account.issue(&IssueRequest::new([name]), &mut Unneeded)?;
+    fn issue(&mut self, names: &[String]) -> Result<(), Box<dyn Error>> {
+        self.account.issue(&IssueRequest::new(names), &mut Unneeded)?;
         Ok(())
     }
 }

@@ -101,7 +101,8 @@ impl Floor {
 }
 
 impl Client for Floor {
-    fn issue(&mut self, name: &str) -> Result<(), Box<dyn Error>> {
+    fn issue(&mut self, names: &[String]) -> Result<(), Box<dyn Error>> {
+        let [name] = names else { return Err("one name only".into()) };
         let url = self.new_order.clone();
         let made = self.post(&url, &format!(r#"{{"identifiers":[{{"type":"dns","value":"{name}"}}]}}"#))?;
         let mut order: Order = serde_json::from_slice(&made.body)?;

@@ -33,6 +33,8 @@ impl InstantAcme {
             Kind::Floor
             | Kind::FloorOverAcmeHttp
             | Kind::AcmeLib
+            | Kind::AcmeTokioHttp1
+            | Kind::AcmeTokio
             | Kind::InstantAcme
             | Kind::InstantAcmeFastPolls => Account::builder_with_root(root)?,
         };
@@ -40,9 +42,12 @@ impl InstantAcme {
             Kind::InstantAcmeFastPolls | Kind::InstantAcmeNoDelay => {
                 RetryPolicy::new().initial_delay(Duration::from_millis(5)).backoff(1.0)
             }
-            Kind::Floor | Kind::FloorOverAcmeHttp | Kind::AcmeLib | Kind::InstantAcme => {
-                RetryPolicy::default()
-            }
+            Kind::Floor
+            | Kind::FloorOverAcmeHttp
+            | Kind::AcmeLib
+            | Kind::AcmeTokioHttp1
+            | Kind::AcmeTokio
+            | Kind::InstantAcme => RetryPolicy::default(),
         };
         let request = NewAccount { contact: &[], terms_of_service_agreed: true, only_return_existing: false };
         let (account, _) = runtime.block_on(builder.create(&request, url.to_owned(), None))?;
@@ -51,13 +56,13 @@ impl InstantAcme {
 }
 
 impl Client for InstantAcme {
-    fn issue(&mut self, name: &str) -> Result<(), Box<dyn Error>> {
-        self.runtime.block_on(issue(&self.account, name, &self.polls))
+    fn issue(&mut self, names: &[String]) -> Result<(), Box<dyn Error>> {
+        self.runtime.block_on(issue(&self.account, names, &self.polls))
     }
 }
 
-async fn issue(account: &Account, name: &str, polls: &RetryPolicy) -> Result<(), Box<dyn Error>> {
-    let identifiers = [Identifier::Dns(name.to_owned())];
+async fn issue(account: &Account, names: &[String], polls: &RetryPolicy) -> Result<(), Box<dyn Error>> {
+    let identifiers: Vec<_> = names.iter().cloned().map(Identifier::Dns).collect();
     let mut order = account.new_order(&NewOrder::new(&identifiers)).await?;
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
