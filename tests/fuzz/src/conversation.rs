@@ -61,9 +61,9 @@ pub(crate) fn conversation(data: &[u8]) {
 ///
 /// # Panics
 /// When the flow does not end, takes the driver for the culprit, or leaves something in place.
-pub(crate) fn drive<F: Flow<Context = Session>>(
+pub(crate) fn drive<F: Flow>(
     mut flow: F,
-    session: &mut Session,
+    context: &mut F::Context,
     cancel: Option<usize>,
     peer: &mut dyn FnMut(&Exchange) -> Reply,
 ) -> Result<F::Output, Error> {
@@ -73,7 +73,7 @@ pub(crate) fn drive<F: Flow<Context = Session>>(
         if cancel == Some(count) {
             input = Input::Cancel;
         }
-        let step = match flow.resume(session, input, now) {
+        let step = match flow.resume(context, input, now) {
             Ok(Step::Done(output)) => {
                 assert!(flow.presented().is_empty(), "something stays in place");
                 return Ok(output);
@@ -140,7 +140,7 @@ pub(crate) fn reply(status: u16, location: &[u8], fields: &[(&str, &str)], body:
 }
 
 /// Reads a part of a conversation.
-fn response(part: &[u8]) -> Reply {
+pub(crate) fn response(part: &[u8]) -> Reply {
     let (status, mut rest) = split(part, b'\n');
     let Some(status) = str::from_utf8(status).ok().and_then(|status| status.parse().ok()) else {
         return gone();
@@ -161,7 +161,7 @@ fn response(part: &[u8]) -> Reply {
     Ok(response)
 }
 
-fn gone() -> Reply {
+pub(crate) fn gone() -> Reply {
     Err(TransportError::new(Delivery::Unknown, TransportErrorKind::Io, "gone"))
 }
 

@@ -10,6 +10,7 @@
 
 mod authority;
 mod conversation;
+mod dns;
 mod keys;
 mod objects;
 mod saved;
@@ -43,6 +44,8 @@ pub const ALL: &[Target] = &[
     Target { name: "conversation", run: conversation::conversation },
     Target { name: "csr", run: keys::csr },
     Target { name: "directory", run: objects::directory },
+    Target { name: "dns_service", run: dns::service_replies },
+    Target { name: "dns_txt", run: dns::txt_value },
     Target { name: "hmac_key", run: keys::hmac_key },
     Target { name: "http01_request", run: sockets::http01_request },
     Target { name: "identifier", run: saved::identifier },
