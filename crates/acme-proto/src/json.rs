@@ -30,5 +30,6 @@ pub(crate) fn seconds(value: &Value, member: &str) -> Option<Duration> {
 
 /// A text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    // A text is always JSON.
+    serde_json::to_string(text).unwrap_or_default()
 }

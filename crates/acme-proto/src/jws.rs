@@ -66,9 +66,20 @@ fn assemble(
     payload: &str,
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, Error>,
 ) -> Result<Vec<u8>, Error> {
-    let message = format!("{}.{}", base64url::encode(protected), base64url::encode(payload));
-    let signature = base64url::encode(sign(message.as_bytes())?);
+    let mut message = String::with_capacity((protected.len() + payload.len()) * 4 / 3 + ROOM);
+    base64url::append(protected, &mut message);
+    message.push('.');
+    base64url::append(payload, &mut message);
+    let signature = sign(message.as_bytes())?;
     let (protected, payload) = message.split_once('.').unwrap_or((&message, ""));
-    let body = format!(r#"{{"protected":"{protected}","payload":"{payload}","signature":"{signature}"}}"#);
+    let mut body = String::with_capacity(message.len() + signature.len() * 4 / 3 + ROOM);
+    for part in [r#"{"protected":""#, protected, r#"","payload":""#, payload, r#"","signature":""#] {
+        body.push_str(part);
+    }
+    base64url::append(signature, &mut body);
+    body.push_str(r#""}"#);
     Ok(body.into_bytes())
 }
+
+/// More than what is around the parts, so that no text grows.
+const ROOM: usize = 64;
