@@ -6,9 +6,11 @@
 //! files of a directory as a web server would. [`client`] runs other people's clients against our CA, and
 //! [`registry`] finds those that come from a package registry.
 
+pub mod caddy;
 pub mod client;
 pub mod command;
 pub mod dns;
+pub mod namespace;
 pub mod nginx;
 pub mod pebble;
 pub mod registry;

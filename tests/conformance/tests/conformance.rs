@@ -1,6 +1,8 @@
 //! The libraries and the command against real CAs.
 #![expect(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
 
+#[path = "conformance/caddy.rs"]
+mod caddy;
 #[path = "conformance/clients.rs"]
 mod clients;
 #[path = "conformance/colour.rs"]
@@ -11,3 +13,5 @@ mod command;
 mod pebble;
 #[path = "conformance/readme.rs"]
 mod readme;
+#[path = "conformance/suites.rs"]
+mod suites;

@@ -90,9 +90,15 @@ const QUIET: [&str; 4] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-
 
 const CLIENT: &str = "a client of other people's, for the test CA";
 
-const PEERS: [Peer; 10] = [
+const PEERS: [Peer; 12] = [
+    Peer {
+        program: "caddy",
+        package: "caddy",
+        purpose: "a CA of other people's, for the libraries and the command",
+    },
     Peer { program: "certbot", package: "certbot", purpose: CLIENT },
     Peer { program: "dehydrated", package: "dehydrated", purpose: CLIENT },
+    Peer { program: "ip", package: "iproute2", purpose: "sets up the networks of single tests" },
     Peer { program: "lego", package: "lego", purpose: CLIENT },
     Peer { program: "npm", package: "npm", purpose: "installs clients written for Node.js" },
     Peer { program: "uacme", package: "uacme", purpose: CLIENT },
@@ -125,6 +131,6 @@ mod tests {
 
     #[test]
     fn advice_can_be_pasted() {
-        assert!(advice(&[&PEERS[2], &PEERS[4]]).contains("\n    apt-get install -y lego uacme\n"));
+        assert!(advice(&[&PEERS[1], &PEERS[2]]).contains("\n    apt-get install -y certbot dehydrated\n"));
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn require(root: &Path, install: bool) -> Result<Vec<String>, Box<dyn
     for client in &CLIENTS {
         let place = directory.join(client.name);
         if install && !client.is_installed(&place) {
-            client.install(&place)?;
+            client.install(root, &place)?;
         }
         if client.is_installed(&place) {
             continue;
@@ -41,6 +41,8 @@ struct Client {
 
 #[derive(Clone, Copy, Debug)]
 enum Registry {
+    /// The suite of a crate that the workspace depends on.
+    CratesIo,
     Npm,
     PyPi,
 }
@@ -48,7 +50,7 @@ enum Registry {
 impl Client {
     fn spec(&self) -> String {
         match self.registry {
-            Registry::Npm => format!("{}@{}", self.name, self.version),
+            Registry::CratesIo | Registry::Npm => format!("{}@{}", self.name, self.version),
             Registry::PyPi => format!("{}=={}", self.name, self.version),
         }
     }
@@ -58,7 +60,7 @@ impl Client {
     }
 
     /// Installs it anew, or leaves a note why there is none.
-    fn install(&self, place: &Path) -> Result<(), Box<dyn Error>> {
+    fn install(&self, root: &Path, place: &Path) -> Result<(), Box<dyn Error>> {
         if place.exists() {
             fs::remove_dir_all(place)?;
         }
@@ -66,7 +68,29 @@ impl Client {
         let here = place.display().to_string();
         let spec = self.spec();
         let pip = format!("{here}/bin/pip");
+        let manifest = format!("{here}/Cargo.toml");
+        let target = format!("{here}/target");
+        let source = match self.registry {
+            Registry::CratesIo => format!("{}/.", self.source(root)?.display()),
+            Registry::Npm | Registry::PyPi => String::new(),
+        };
         let lines: &[&[&str]] = match self.registry {
+            Registry::CratesIo => &[
+                &["cp", "-r", &source, &here],
+                &[
+                    "cargo",
+                    "test",
+                    "--manifest-path",
+                    &manifest,
+                    "--target-dir",
+                    &target,
+                    "--test",
+                    "pebble",
+                    "--features",
+                    "time,x509-parser",
+                    "--no-run",
+                ],
+            ],
             Registry::Npm => &[&["npm", "install", "--no-audit", "--no-fund", "--prefix", &here, &spec]],
             Registry::PyPi => {
                 &[&["virtualenv", "--quiet", &here], &[&pip, "install", "--quiet", "--no-input", &spec]]
@@ -80,6 +104,17 @@ impl Client {
             }
         }
         Ok(fs::write(place.join(INSTALLED), self.version)?)
+    }
+
+    /// Where cargo keeps the source of a crate that the workspace depends on.
+    fn source(&self, root: &Path) -> Result<PathBuf, Box<dyn Error>> {
+        let metadata = MetadataCommand::new().current_dir(root).exec()?;
+        let is_it = |name: &str, version: String| name == self.name && version == self.version;
+        let mut packages = metadata.packages.iter();
+        let package = packages.find(|one| is_it(&one.name, one.version.to_string()));
+        let package = package.ok_or_else(|| format!("nothing here depends on {}", self.spec()))?;
+        let directory = package.manifest_path.parent().ok_or("a manifest is in no directory")?;
+        Ok(directory.as_std_path().to_path_buf())
     }
 }
 
@@ -99,9 +134,10 @@ const INSTALLED: &str = "installed";
 const LEFT_OUT: &str = "left-out";
 
 /// The newest releases; that they are, people have to see to.
-const CLIENTS: [Client; 2] = [
+const CLIENTS: [Client; 3] = [
     Client { name: "certbot", version: "5.8.0", registry: Registry::PyPi },
     Client { name: "acme-client", version: "5.4.0", registry: Registry::Npm },
+    Client { name: "instant-acme", version: "0.8.5", registry: Registry::CratesIo },
 ];
 
 #[cfg(test)]
