@@ -15,7 +15,7 @@ use self::dialer::Dialer;
 use self::pool::Pool;
 use crate::builder::ClientBuilder;
 use crate::error::Error;
-use crate::failure::not_https;
+use crate::failure::{is_taken, not_https};
 use crate::limits::MAX_CONNECTIONS;
 use crate::log;
 use crate::lookup::{Lookup, host_and_port};
@@ -56,6 +56,7 @@ pub const MAX_WIDTH: usize = 100;
 #[derive(Clone)]
 pub struct AsyncClient {
     pool: Arc<Pool>,
+    takes_plain: bool,
 }
 
 impl AsyncClient {
@@ -131,12 +132,13 @@ impl AsyncClient {
 
     async fn send(&self, exchange: Exchange, started: Instant) -> Result<Response<Vec<u8>>, TransportError> {
         let Exchange { request, max_body, time_limit, .. } = exchange;
-        if request.uri().scheme() != Some(&Scheme::HTTPS) {
+        if !is_taken(request.uri(), self.takes_plain) {
             return Err(not_https());
         }
+        let is_plain = request.uri().scheme() == Some(&Scheme::HTTP);
         let (host, port) = host_and_port(request.uri()).ok_or_else(not_https)?;
         let deadline = started + time_limit.min(LONGEST);
-        let connection = timeout_at(deadline, self.pool.connection(host, port))
+        let connection = timeout_at(deadline, self.pool.connection(host, port, is_plain))
             .await
             .map_err(|_| timed_out(Delivery::NotSent))??;
         timeout_at(deadline, connection.exchange(request, max_body))
@@ -152,9 +154,14 @@ impl fmt::Debug for AsyncClient {
 }
 
 /// Builds a client.
-pub(crate) fn build(roots: &Roots, proxy: Option<&str>, lookup: Lookup) -> Result<AsyncClient, Error> {
+pub(crate) fn build(
+    roots: &Roots,
+    proxy: Option<&str>,
+    lookup: Lookup,
+    takes_plain: bool,
+) -> Result<AsyncClient, Error> {
     let dialer = Dialer::new(roots, proxy, lookup)?;
-    Ok(AsyncClient { pool: Arc::new(Pool::new(dialer)) })
+    Ok(AsyncClient { pool: Arc::new(Pool::new(dialer)), takes_plain })
 }
 
 fn timed_out(delivery: Delivery) -> TransportError {

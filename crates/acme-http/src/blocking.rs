@@ -8,7 +8,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use acme_proto::{Exchange, TransportError};
-use http::uri::Scheme;
 use http::{Method, Request, Response};
 use tracing::Span;
 use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
@@ -17,7 +16,7 @@ use self::address::Addresses;
 use self::dialer::Dialer;
 use crate::builder::ClientBuilder;
 use crate::error::Error;
-use crate::failure::{not_https, too_large};
+use crate::failure::{is_taken, not_https, too_large};
 use crate::limits::{CONNECT_LIMIT, MAX_CONNECTIONS, MAX_IDLE, MAX_RESPONSE_HEAD};
 use crate::log;
 use crate::lookup::Lookup;
@@ -34,6 +33,7 @@ mod transport;
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
+    takes_plain: bool,
 }
 
 impl Client {
@@ -97,7 +97,7 @@ impl Client {
 
     fn send(&self, exchange: Exchange) -> Result<Response<Vec<u8>>, TransportError> {
         let Exchange { request, max_body, time_limit, .. } = exchange;
-        if request.uri().scheme() != Some(&Scheme::HTTPS) {
+        if !is_taken(request.uri(), self.takes_plain) {
             return Err(not_https());
         }
         let response = match *request.method() {
@@ -131,7 +131,12 @@ struct Done {
 }
 
 /// Builds a client.
-pub(crate) fn build(roots: &Roots, proxy_url: Option<&str>, lookup: Lookup) -> Result<Client, Error> {
+pub(crate) fn build(
+    roots: &Roots,
+    proxy_url: Option<&str>,
+    lookup: Lookup,
+    takes_plain: bool,
+) -> Result<Client, Error> {
     let tls = Arc::new(roots.client_config(&[b"http/1.1"])?);
     let proxy = proxy_url.map(proxy).transpose()?;
     let addresses = Addresses::new(lookup);
@@ -139,7 +144,7 @@ pub(crate) fn build(roots: &Roots, proxy_url: Option<&str>, lookup: Lookup) -> R
         .accept("")
         .accept_encoding("")
         .http_status_as_error(false)
-        .https_only(true)
+        .https_only(!takes_plain)
         .input_buffer_size(INPUT_BUFFER)
         .max_idle_age(MAX_IDLE)
         .max_idle_connections(MAX_CONNECTIONS)
@@ -153,7 +158,7 @@ pub(crate) fn build(roots: &Roots, proxy_url: Option<&str>, lookup: Lookup) -> R
         .user_agent("")
         .build();
     let dialer = Dialer::new(tls, addresses.clone());
-    Ok(Client { agent: Agent::with_parts(config, dialer, addresses) })
+    Ok(Client { agent: Agent::with_parts(config, dialer, addresses), takes_plain })
 }
 
 fn proxy(url: &str) -> Result<Proxy, Error> {

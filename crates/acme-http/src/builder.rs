@@ -24,6 +24,7 @@ pub struct ClientBuilder {
     roots: Roots,
     proxy: Option<String>,
     lookup: Lookup,
+    takes_plain: bool,
 }
 
 impl ClientBuilder {
@@ -45,6 +46,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Takes `http` URLs as well. What goes to them, credentials too, can be read and changed on the
+    /// way: this is for services on the same machine or behind a tunnel.
+    pub fn danger_allow_http(mut self) -> Self {
+        self.takes_plain = true;
+        self
+    }
+
     /// Looks up host names (with their port) otherwise than the system does, to pin the address of
     /// a host. It runs on a thread of its own and may block.
     pub fn lookup(
@@ -62,7 +70,7 @@ impl ClientBuilder {
     /// when the system has none, [`Error::Proxy`] for a URL that names no proxy.
     #[cfg(feature = "blocking")]
     pub fn build(self) -> Result<crate::Client, Error> {
-        crate::blocking::build(&self.roots, self.proxy.as_deref(), self.lookup)
+        crate::blocking::build(&self.roots, self.proxy.as_deref(), self.lookup, self.takes_plain)
     }
 
     /// Builds a client for tokio. This needs no runtime; performing an exchange does.
@@ -72,7 +80,7 @@ impl ClientBuilder {
     /// when the system has none, [`Error::Proxy`] for a URL that names no proxy.
     #[cfg(feature = "tokio")]
     pub fn build_async(self) -> Result<crate::AsyncClient, Error> {
-        crate::async_client::build(&self.roots, self.proxy.as_deref(), self.lookup)
+        crate::async_client::build(&self.roots, self.proxy.as_deref(), self.lookup, self.takes_plain)
     }
 }
 

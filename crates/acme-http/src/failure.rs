@@ -4,6 +4,13 @@ use std::error::Error as StdError;
 use std::io;
 
 use acme_proto::{Delivery, TransportError, TransportErrorKind};
+use http::Uri;
+use http::uri::Scheme;
+
+/// Tells whether a client speaks the scheme of a URL.
+pub(crate) fn is_taken(url: &Uri, takes_plain: bool) -> bool {
+    url.scheme() == Some(&Scheme::HTTPS) || (takes_plain && url.scheme() == Some(&Scheme::HTTP))
+}
 
 pub(crate) fn not_https() -> TransportError {
     TransportError::new(Delivery::NotSent, TransportErrorKind::Connect, NotHttps)

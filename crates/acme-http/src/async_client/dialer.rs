@@ -56,8 +56,26 @@ impl Dialer {
         timeout(CONNECT_LIMIT, dialing).await.map_err(|_| timed_out(Delivery::NotSent))?
     }
 
+    /// As [`dial`](Self::dial), without TLS.
+    pub(super) async fn dial_plain(&self, host: &str, port: u16) -> Result<Dialed, TransportError> {
+        let dialing = async { http1::Connection::begin(self.open(host, port).await?).await };
+        let connection =
+            timeout(CONNECT_LIMIT, dialing).await.map_err(|_| timed_out(Delivery::NotSent))??;
+        Ok(Dialed::Http1(connection))
+    }
+
     async fn connect(&self, host: &str, port: u16) -> Result<Dialed, TransportError> {
-        let socket: Box<dyn Duplex> = match &self.proxy {
+        let stream = secure(&self.tls, host, self.open(host, port).await?).await?;
+        let speaks_http2 = stream.0.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(match speaks_http2 {
+            true => Dialed::Http2(http2::Connection::begin(stream).await?),
+            false => Dialed::Http1(http1::Connection::begin(stream).await?),
+        })
+    }
+
+    /// A socket, or a tunnel through the proxy.
+    async fn open(&self, host: &str, port: u16) -> Result<Box<dyn Duplex>, TransportError> {
+        Ok(match &self.proxy {
             None => Box::new(self.tcp(host, port).await?),
             Some(proxy) => {
                 let socket: Box<dyn Duplex> = Box::new(self.tcp(&proxy.host, proxy.port).await?);
@@ -70,12 +88,6 @@ impl Dialer {
                 })?;
                 tunnel
             }
-        };
-        let stream = secure(&self.tls, host, socket).await?;
-        let speaks_http2 = stream.0.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(match speaks_http2 {
-            true => Dialed::Http2(http2::Connection::begin(stream).await?),
-            false => Dialed::Http1(http1::Connection::begin(stream).await?),
         })
     }
 

@@ -11,7 +11,7 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
-use super::stream::TlsStream;
+use super::stream::Duplex;
 use crate::failure::{of_io, too_large};
 use crate::limits::MAX_RESPONSE_HEAD;
 
@@ -21,7 +21,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn begin(stream: TlsStream) -> Result<Self, TransportError> {
+    pub(super) async fn begin(stream: impl Duplex + 'static) -> Result<Self, TransportError> {
         // Head and body in one buffer leave in one record.
         let (sender, connection) = Builder::new()
             .writev(false)

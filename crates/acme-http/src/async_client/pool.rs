@@ -26,21 +26,26 @@ impl Pool {
     }
 
     /// A connection to a host: a share of one, or one for oneself.
-    pub(super) async fn connection(&self, name: &str, port: u16) -> Result<Connection, TransportError> {
-        self.host(name, port).connection(&self.dialer).await
+    pub(super) async fn connection(
+        &self,
+        name: &str,
+        port: u16,
+        is_plain: bool,
+    ) -> Result<Connection, TransportError> {
+        self.host(name, port, is_plain).connection(&self.dialer).await
     }
 
     /// How many streams the connection to a host takes, where it is HTTP/2.
     pub(super) fn streams(&self, name: &str, port: u16) -> Option<usize> {
-        let host = lock(&self.hosts).iter().find(|host| host.is(name, port)).cloned()?;
+        let host = lock(&self.hosts).iter().find(|host| host.is(name, port, false)).cloned()?;
         lock(&host.open).shared.as_ref().map(|shared| shared.connection.max_streams())
     }
 
-    fn host(&self, name: &str, port: u16) -> Arc<Host> {
+    fn host(&self, name: &str, port: u16, is_plain: bool) -> Arc<Host> {
         let mut hosts = lock(&self.hosts);
-        let host = match hosts.iter().position(|host| host.is(name, port)) {
+        let host = match hosts.iter().position(|host| host.is(name, port, is_plain)) {
             Some(at) => hosts.remove(at),
-            None => Arc::new(Host::new(name, port)),
+            None => Arc::new(Host::new(name, port, is_plain)),
         };
         hosts.truncate(MAX_HOSTS - 1);
         hosts.insert(0, Arc::clone(&host));
@@ -58,6 +63,7 @@ impl fmt::Debug for Pool {
 struct Host {
     name: String,
     port: u16,
+    is_plain: bool,
     /// One for each connection over HTTP/1.1 that is in use or being made.
     slots: Arc<Semaphore>,
     /// Held while the connection is made that tells which HTTP the host speaks.
@@ -79,18 +85,19 @@ struct Kept<C> {
 }
 
 impl Host {
-    fn new(name: &str, port: u16) -> Self {
+    fn new(name: &str, port: u16, is_plain: bool) -> Self {
         Self {
             name: name.to_owned(),
             port,
+            is_plain,
             slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             first: tokio::sync::Mutex::default(),
             open: Mutex::default(),
         }
     }
 
-    fn is(&self, name: &str, port: u16) -> bool {
-        self.port == port && self.name.eq_ignore_ascii_case(name)
+    fn is(&self, name: &str, port: u16, is_plain: bool) -> bool {
+        self.port == port && self.is_plain == is_plain && self.name.eq_ignore_ascii_case(name)
     }
 
     async fn connection(self: Arc<Self>, dialer: &Dialer) -> Result<Connection, TransportError> {
@@ -109,7 +116,10 @@ impl Host {
             }
         }
         let first = first.filter(|_| !self.speaks_http1());
-        let dialed = dialer.dial(&self.name, self.port).await?;
+        let dialed = match self.is_plain {
+            true => dialer.dial_plain(&self.name, self.port).await?,
+            false => dialer.dial(&self.name, self.port).await?,
+        };
         let connection = match dialed {
             Dialed::Http1(connection) => {
                 lock(&self.open).speaks_http1 = true;

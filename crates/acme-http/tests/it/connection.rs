@@ -218,3 +218,27 @@ fn url_other_than_https_is_refused() {
     }
     assert_eq!(server.connections(), 0);
 }
+
+#[test]
+fn plain_http_is_for_those_who_ask_for_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/path", listener.local_addr().unwrap());
+    let strict = Client::builder().root_pem(Authority::new().root_pem).build().unwrap();
+    let error = perform(&strict, get(&url)).unwrap_err();
+    assert_eq!(error.delivery, Delivery::NotSent);
+
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        std::io::Write::write_all(&mut stream, response("200 OK", "plain").as_bytes()).unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    let lax = Client::builder().root_pem(Authority::new().root_pem).danger_allow_http().build().unwrap();
+    assert_eq!(perform(&lax, get(&url)).unwrap().body(), b"plain");
+    assert!(server.join().unwrap().starts_with("GET /path HTTP/1.1\r\n"));
+}

@@ -1,6 +1,6 @@
 //! Against the server of the blocking client's tests.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -338,4 +338,27 @@ fn proxy_has_to_be_an_http_url() {
         assert!(matches!(error, Error::Proxy), "{url}");
         assert!(!format!("{error} {error:?}").contains("secret"));
     }
+}
+
+#[tokio::test]
+async fn plain_http_is_for_those_who_ask_for_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/path", listener.local_addr().unwrap());
+    let strict = AsyncClient::builder().root_pem(Authority::new().root_pem).build_async().unwrap();
+    assert_eq!(perform(&strict, get(&url)).await.unwrap_err().delivery, Delivery::NotSent);
+
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        stream.write_all(response("200 OK", "plain").as_bytes()).unwrap();
+    });
+    let builder = AsyncClient::builder().root_pem(Authority::new().root_pem).danger_allow_http();
+    let lax = builder.build_async().unwrap();
+    assert_eq!(perform(&lax, get(&url)).await.unwrap().body(), b"plain");
+    server.join().unwrap();
 }
