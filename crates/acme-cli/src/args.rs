@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod delete;
 mod dev_ca;
+mod dns;
 mod issue;
 mod list;
 mod man;
@@ -30,6 +31,7 @@ pub(crate) use check::CheckArgs;
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use delete::DeleteArgs;
 pub(crate) use dev_ca::DevCaArgs;
+pub(crate) use dns::DnsArgs;
 pub(crate) use issue::IssueArgs;
 pub(crate) use list::ListArgs;
 pub(crate) use man::ManArgs;
@@ -60,6 +62,7 @@ pub(crate) enum Command {
     Account(AccountArgs),
     Check(Box<CheckArgs>),
     Ca(CaArgs),
+    Dns(DnsArgs),
     DevCa(DevCaArgs),
     Systemd(SystemdArgs),
     Completions(CompletionsArgs),
@@ -69,7 +72,7 @@ pub(crate) enum Command {
 impl Command {
     /// Tells whether it has nothing to do with the directory where everything is kept.
     pub(crate) fn keeps_nothing(&self) -> bool {
-        matches!(self, Self::Ca(_) | Self::Completions(_) | Self::DevCa(_) | Self::Man(_))
+        matches!(self, Self::Ca(_) | Self::Completions(_) | Self::DevCa(_) | Self::Dns(_) | Self::Man(_))
     }
 }
 

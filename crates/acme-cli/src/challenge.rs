@@ -13,12 +13,15 @@ use acme_store::{CertificateName, ChallengeMethod, Store};
 use crate::advice::Advice;
 use crate::context::Context;
 use crate::dev_ca::ValidationPort;
+use crate::dns::{self, DnsSetupError};
 use crate::invocation::{self, Invocation};
 use crate::output::Output;
 
 /// Why control of the names can't be proved.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChallengeError {
+    #[error(transparent)]
+    Dns(#[from] DnsSetupError),
     #[error("{}", in_use(*address, owner.as_ref()))]
     InUse { over: Over, address: SocketAddr, owner: Option<PortOwner> },
     #[error(transparent)]
@@ -39,19 +42,22 @@ impl ChallengeError {
             .without(&["--http-listen", "--tls-alpn-listen", "--webroot", "-w"])
             .without_flags(&["--http", "--standalone", "--tls-alpn"]);
         match self {
+            Self::Dns(error) => error.advice(),
             Self::InUse { over, address, owner } => in_use_advice(*over, &line, *address, owner.as_ref()),
             Self::Listen(Unbound { over, .. }) => {
                 vec![Advice::text(format!("give an address of this machine to {}", over.option()))]
             }
-            Self::Method => vec![Advice::text("give --http, --tls-alpn or --webroot DIR")],
+            Self::Method => vec![Advice::text("give --dns PROVIDER, --http, --tls-alpn or --webroot DIR")],
             Self::NotPermitted(Unbound { over, .. }) => not_permitted(over.proxied(&line)),
             Self::Webroot(WebrootError::Missing { .. } | WebrootError::NotADirectory { .. }) => {
                 vec![Advice::text("give the directory that the web server serves as /")]
             }
             Self::Webroot(_) => vec![Advice::text("run as a user who may write there")],
-            Self::Wildcard { identifier } => vec![Advice::text(format!(
-                "DNS challenges are not supported yet; leave {identifier} out and name each host instead"
-            ))],
+            Self::Wildcard { .. } => vec![
+                Advice::text("let the API of the DNS service prove it; the services that are known:"),
+                Advice::paste("acmectl dns"),
+                Advice::paste(line.with("--dns PROVIDER")),
+            ],
         }
     }
 }
@@ -133,11 +139,18 @@ pub(crate) fn prepare(
     names: &[Identifier],
     is_dev: bool,
 ) -> Result<Prepared, ChallengeError> {
-    if let Some(wildcard) = names.iter().find(|name| name.is_wildcard()) {
+    let is_dns = matches!(method, ChallengeMethod::Dns { .. });
+    if let Some(wildcard) = names.iter().find(|name| name.is_wildcard() && !is_dns) {
         return Err(ChallengeError::Wildcard { identifier: wildcard.clone() });
     }
     let reach = context.settings.http_reach;
     match method {
+        ChallengeMethod::Dns { provider, files } => {
+            let ready = dns::prepare(provider, files)?;
+            let how = format!("dns-01 through {}", dns::title(provider));
+            ready.tell_needs(&context.output);
+            Ok(Prepared { solver: Box::new(ready.solver), how, dev_port: ValidationPort::Http(HTTP_PORT) })
+        }
         ChallengeMethod::Http { listen } => {
             let listener = Http01::bind(&*listen_at(listen, HTTP_PORT, is_dev))
                 .map_err(|error| Over::Http.error(error))?;

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod delete;
 mod dev_ca;
+mod dns;
 mod failure;
 mod file;
 mod issue;
@@ -36,6 +37,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Status, Error> 
         Command::Account(args) => account::run(context, args.command),
         Command::Check(args) => check::run(context, *args),
         Command::Ca(args) => ca::run(context, &args),
+        Command::Dns(args) => dns::run(context, &args),
         Command::DevCa(args) => dev_ca::run(context, args),
         Command::Systemd(args) => systemd::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),

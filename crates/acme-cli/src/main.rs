@@ -18,6 +18,7 @@ mod commands;
 mod context;
 mod conversation;
 mod dev_ca;
+mod dns;
 mod error;
 mod exit;
 mod explanation;

@@ -13,6 +13,7 @@ use crate::advice::Advice;
 use crate::args::{BindingArgs, GlobalArgs, IssueArgs};
 use crate::binding::ExternalAccount;
 use crate::ca;
+use crate::dns;
 use crate::error::Error;
 use crate::hooks;
 use crate::invocation::Invocation;
@@ -167,6 +168,7 @@ impl IssueOptions {
         let http = args.http_listen.map(|at| ChallengeMethod::Http { listen: vec![at] }).or(http);
         let tls = args.tls_alpn.then(|| ChallengeMethod::TlsAlpn { listen: Vec::new() });
         let tls = args.tls_alpn_listen.map(|at| ChallengeMethod::TlsAlpn { listen: vec![at] }).or(tls);
+        let dns = args.dns.map(|provider| dns::method(&provider));
         let webroot = args.webroot.map(|dir| absolute(&dir).map(|dir| ChallengeMethod::Webroot { dir }));
         let options = Self {
             names: names_of(&texts, csr.as_deref())?,
@@ -174,7 +176,7 @@ impl IssueOptions {
             ca: staging.or(args.ca).as_deref().map(ca::parse).transpose()?,
             ca_root: ca_root.transpose()?,
             account: args.account,
-            challenge: webroot.transpose()?.or(http).or(tls),
+            challenge: dns.transpose()?.or(webroot.transpose()?).or(http).or(tls),
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
             csr,
             reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },

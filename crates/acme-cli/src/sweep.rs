@@ -5,6 +5,7 @@ use acme_solver::Webroot;
 use acme_store::{ChallengeMethod, Store};
 
 use crate::context::Context;
+use crate::dns;
 use crate::error::Error;
 
 /// Takes away what is in place and belongs to nobody any more. What can't be is left for the next
@@ -15,6 +16,10 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
         let Ok(_lock) = store.lock_certificate(&presented.certificate) else { continue };
         let challenge = std::slice::from_ref(&presented.challenge);
         let is_gone = match &presented.method {
+            ChallengeMethod::Dns { provider, files } => match dns::prepare(provider, files) {
+                Ok(mut ready) => ready.solver.withdraw(challenge).iter().all(Result::is_ok),
+                Err(_) => false,
+            },
             ChallengeMethod::Webroot { dir } => {
                 let results = Webroot::new(dir.clone()).map(|mut webroot| webroot.withdraw(challenge));
                 match results {

@@ -14,11 +14,13 @@ mod acmectl {
     mod compromise;
     mod dev_ca;
     mod directory;
+    mod dns;
     mod eab_api;
     mod hooks;
     mod issue;
     mod names;
     mod options;
+    mod pdns_api;
     mod pebble;
     mod renew;
     mod renewal_info;

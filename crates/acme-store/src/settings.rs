@@ -142,6 +142,14 @@ impl CaSettings {
 #[serde(tag = "method", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ChallengeMethod {
+    /// dns-01 by the API of a DNS service.
+    Dns {
+        /// What the command calls the service.
+        provider: String,
+        /// The files with its credentials, by the variables whose place they take.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        files: BTreeMap<String, PathBuf>,
+    },
     /// http-01 by a listener of our own.
     Http {
         /// Where it listens; port 80 of both address families if empty.

@@ -61,6 +61,10 @@ pub(crate) struct IssueArgs {
     #[arg(long, env = "ACME_WEBROOT", hide_env = true, help_heading = "Challenge", value_name = "DIR")]
     #[arg(short_alias = 'w', aliases = ["webroot-path"])]
     pub(crate) webroot: Option<PathBuf>,
+    /// Answer dns-01 through the API of a DNS service; acmectl dns lists them
+    #[arg(long, env = "ACME_DNS", hide_env = true, help_heading = "Challenge", value_name = "PROVIDER")]
+    #[arg(conflicts_with_all = ["http", "http_listen", "tls_alpn", "tls_alpn_listen", "webroot"])]
+    pub(crate) dns: Option<String>,
 
     /// ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: ecdsa-p256]
     #[arg(long, env = "ACME_KEY_TYPE", hide_env = true, value_name = "TYPE", help_heading = "Certificate")]

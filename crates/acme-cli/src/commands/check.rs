@@ -164,7 +164,7 @@ fn method(challenge: &ChallengeMethod) -> ChallengeType {
     match challenge {
         ChallengeMethod::Http { .. } | ChallengeMethod::Webroot { .. } => ChallengeType::Http01,
         ChallengeMethod::TlsAlpn { .. } => ChallengeType::TlsAlpn01,
-        _ => ChallengeType::Dns01,
+        ChallengeMethod::Dns { .. } | _ => ChallengeType::Dns01,
     }
 }
 

@@ -18,6 +18,7 @@ use super::sheet::Sheet;
 use crate::args::ShowArgs;
 use crate::ca::{self, Kind};
 use crate::context::Context;
+use crate::dns;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::moment;
@@ -246,6 +247,7 @@ fn method(method: &ChallengeMethod, is_dev: bool) -> String {
     match method {
         ChallengeMethod::Http { listen } => listener("http-01", 80, listen, is_dev),
         ChallengeMethod::TlsAlpn { listen } => listener("tls-alpn-01", 443, listen, is_dev),
+        ChallengeMethod::Dns { provider, .. } => format!("dns-01, through {}", dns::title(provider)),
         ChallengeMethod::Webroot { dir } => format!("http-01, through files below {}", dir.display()),
         _ => "one that this version does not know".to_owned(),
     }

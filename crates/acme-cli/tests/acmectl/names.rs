@@ -212,7 +212,9 @@ exit 2
 --- stderr
 error: control of *.example.test can't be proved this way: a wildcard needs a DNS challenge
   fault: on this side, not the CA's
-  next: DNS challenges are not supported yet; leave *.example.test out and name each host instead
+  next: let the API of the DNS service prove it; the services that are known:
+      acmectl dns
+      acmectl issue example.test '*.example.test' --ca dev --dns PROVIDER
 
 "#]]
     );

@@ -81,6 +81,8 @@ Challenge:
                                      names leads
       --webroot <DIR>                Leave http-01 responses in the directory that a web server
                                      serves as /
+      --dns <PROVIDER>               Answer dns-01 through the API of a DNS service; acmectl dns
+                                     lists them
 
 
 "#]]

@@ -67,6 +67,7 @@ fn challenge(method: &ChallengeMethod) -> Vec<(&'static str, String)> {
         ChallengeMethod::Http { listen } => {
             listen.iter().map(|address| ("--http-listen", address.to_string())).collect()
         }
+        ChallengeMethod::Dns { provider, .. } => vec![("--dns", provider.clone())],
         ChallengeMethod::Webroot { dir } => vec![("--webroot", dir.display().to_string())],
         ChallengeMethod::TlsAlpn { listen } => {
             listen.iter().map(|address| ("--tls-alpn-listen", address.to_string())).collect()

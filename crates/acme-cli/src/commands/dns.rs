@@ -1,0 +1,93 @@
+//! `dns`: the DNS services whose APIs can prove control, and what each needs.
+
+use acme_solver::dns::{Exercise, Need, Service, Variable, services};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+use super::sheet::Sheet;
+use crate::args::DnsArgs;
+use crate::challenge::ChallengeError;
+use crate::context::Context;
+use crate::dns;
+use crate::error::Error;
+use crate::exit::Status;
+
+pub(crate) fn run(context: &Context, args: &DnsArgs) -> Result<Status, Error> {
+    match &args.provider {
+        Some(name) => {
+            let service = dns::find(name).map_err(ChallengeError::from)?;
+            context.output.event("dns", members(service));
+            sheet(service).print(&context.output);
+        }
+        None => all(context),
+    }
+    Ok(Status::Done)
+}
+
+fn all(context: &Context) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["NAME", "SERVICE", "TRIED WITH", "NEEDS"]);
+    for service in services() {
+        context.output.event("dns", members(service));
+        let needed = service.variables.iter().filter(|variable| variable.need == Need::Required);
+        let needed: Vec<&str> = needed.map(|variable| variable.name).collect();
+        table.add_row([service.name, service.title, exercise(service.exercise), &needed.join(" ")]);
+    }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    for line in table.to_string().lines() {
+        context.output.result(line.trim_end());
+    }
+    context.output.progress("  more of one: acmectl dns PROVIDER");
+}
+
+fn sheet(service: &Service) -> Sheet {
+    let mut sheet = Sheet::default();
+    sheet.add("service", format!("{} (--dns {})", service.title, service.name));
+    sheet.add("tried with", exercise(service.exercise));
+    for variable in service.variables {
+        sheet.add(variable.name, meaning(variable));
+        for alias in variable.aliases {
+            sheet.go_on(format!("or {alias}"));
+        }
+        for path in variable.paths {
+            sheet.go_on(format!("or the path of a file with it in {path}"));
+        }
+    }
+    sheet.add("files", "each can be the path of a file with it instead, with _FILE behind its name");
+    sheet
+}
+
+fn meaning(variable: &Variable) -> String {
+    match variable.need {
+        Need::Optional => format!("{} (optional)", variable.meaning),
+        Need::Required | _ => variable.meaning.to_owned(),
+    }
+}
+
+fn members(service: &Service) -> Value {
+    let variable = |variable: &Variable| {
+        json!({
+            "name": variable.name,
+            "aliases": variable.aliases,
+            "paths": variable.paths,
+            "meaning": variable.meaning,
+            "required": variable.need == Need::Required,
+        })
+    };
+    json!({
+        "provider": service.name,
+        "title": service.title,
+        "tried_with_the_real_service": service.exercise == Exercise::Real,
+        "variables": service.variables.iter().map(variable).collect::<Vec<_>>(),
+    })
+}
+
+fn exercise(exercise: Exercise) -> &'static str {
+    match exercise {
+        Exercise::Real => "the real one",
+        Exercise::Description | _ => "a stand-in",
+    }
+}

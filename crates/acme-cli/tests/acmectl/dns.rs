@@ -1,0 +1,102 @@
+//! dns-01 by the API of a DNS service, and the list of them.
+
+use acme_testca::TestCa;
+use serde_json::Value;
+
+use super::pdns_api::{KEY, PdnsApi};
+use super::world::{Run, World};
+
+fn run_at(world: &World, ca: &TestCa, api: &PdnsApi, line: &str, variables: &[(&str, &str)]) -> Run {
+    world.write("root.pem", ca.root_pem());
+    let mut command = world.command(line);
+    command.env("ACME_CA", ca.directory_url()).env("ACME_CA_ROOT", "root.pem");
+    command.env("PDNS_API_URL", api.url()).envs(variables.iter().copied());
+    world.finish(&mut command)
+}
+
+fn ca() -> TestCa {
+    TestCa::builder().always_valid().start().unwrap()
+}
+
+#[test]
+fn apex_and_wildcard_are_certified_and_renewed() {
+    let (world, ca, api) = (World::new(), ca(), PdnsApi::start());
+    let line = "issue example.test *.example.test --dns pdns --agree-tos";
+    let run = run_at(&world, &ca, &api, line, &[("PDNS_API_KEY", KEY)]);
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    assert!(run.stderr().contains("dns-01 through PowerDNS"), "{}", run.stderr());
+    assert!(run.stderr().contains("these variables again: PDNS_API_KEY, PDNS_API_URL"), "{}", run.stderr());
+    // Both values stand at one name at a time, written at once, and taken away at once.
+    assert_eq!(api.sizes(), [2, 0]);
+
+    let shown = world.run("show example.test");
+    assert!(shown.stdout().contains("dns-01, through PowerDNS"), "{}", shown.stdout());
+    assert!(shown.stdout().contains("--dns pdns"), "{}", shown.stdout());
+    let again =
+        run_at(&world, &ca, &api, "renew example.test --force --max-wait 0", &[("PDNS_API_KEY", KEY)]);
+    assert_eq!(again.code(), Some(0), "{}", again.stderr());
+    for run in [&run, &shown, &again] {
+        assert!(!run.stdout().contains(KEY) && !run.stderr().contains(KEY));
+    }
+    let database = std::fs::read(world.path("state/acme.db")).unwrap();
+    assert!(!database.windows(KEY.len()).any(|window| window == KEY.as_bytes()));
+}
+
+#[test]
+fn path_of_a_file_is_remembered_and_the_key_is_not() {
+    let (world, ca, api) = (World::new(), ca(), PdnsApi::start());
+    world.write("key", &format!("{KEY}\n"));
+    let line = "issue example.test --dns powerdns --agree-tos -v -v";
+    let run = run_at(&world, &ca, &api, line, &[("PDNS_API_KEY_FILE", "key")]);
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    assert!(run.stderr().contains("renewals read PDNS_API_KEY from "), "{}", run.stderr());
+    let again = run_at(&world, &ca, &api, "renew --force example.test --max-wait 0", &[]);
+    assert_eq!(again.code(), Some(0), "{}", again.stderr());
+    assert!(!run.stderr().contains(KEY), "{}", run.stderr());
+
+    std::fs::remove_file(world.path("key")).unwrap();
+    let lost = run_at(&world, &ca, &api, "renew --force example.test --max-wait 0", &[]);
+    assert!(lost.stderr().contains("for PDNS_API_KEY can't be read"), "{}", lost.stderr());
+}
+
+#[test]
+fn what_is_wrong_is_said_before_a_ca_is_asked() {
+    let (world, ca, api) = (World::new(), ca(), PdnsApi::start());
+    let missing = run_at(&world, &ca, &api, "issue example.test --dns pdns --agree-tos", &[]);
+    assert_eq!(missing.code(), Some(2));
+    assert!(missing.stderr().contains("PDNS_API_KEY is not set"), "{}", missing.stderr());
+    assert!(missing.stderr().contains("acmectl dns pdns"), "{}", missing.stderr());
+    let unknown = run_at(&world, &ca, &api, "issue example.test --dns nobody --agree-tos", &[]);
+    assert_eq!(unknown.code(), Some(2));
+    assert!(unknown.stderr().contains("'nobody' is no DNS service that is known here"));
+    assert!(ca.requests().is_empty());
+}
+
+#[test]
+fn refusal_of_the_service_is_shown_without_the_key() {
+    let (world, ca, api) = (World::new(), ca(), PdnsApi::start());
+    let wrong = [("PDNS_API_KEY", "not-the-key-at-all")];
+    let run = run_at(&world, &ca, &api, "issue example.test --dns pdns --agree-tos", &wrong);
+    assert_eq!(run.code(), Some(1), "{}", run.stderr());
+    assert!(run.stderr().contains("PowerDNS does not take the credentials"), "{}", run.stderr());
+    assert!(!run.stderr().contains("not-the-key-at-all"));
+
+    let run = run_at(&world, &ca, &api, "issue other.test --dns pdns --agree-tos", &[("PDNS_API_KEY", KEY)]);
+    assert!(run.stderr().contains("no zone for _acme-challenge.other.test"), "{}", run.stderr());
+}
+
+#[test]
+fn each_service_is_listed_with_what_it_needs() {
+    let world = World::new();
+    let run = world.run("dns --json");
+    let services: Vec<Value> = run.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for name in ["cloudflare", "desec", "digitalocean", "pdns"] {
+        let service = services.iter().find(|service| service["provider"] == name).unwrap();
+        assert!(service["variables"].as_array().unwrap().iter().any(|variable| variable["required"] == true));
+        assert!(service["tried_with_the_real_service"].is_boolean());
+    }
+    assert!(!world.path("state").exists(), "nothing is kept");
+    let one = world.run("dns pdns");
+    assert!(one.stdout().contains("PDNS_API_KEY:"), "{}", one.stdout());
+    assert_eq!(world.run("dns nobody").code(), Some(2));
+}
