@@ -4,6 +4,7 @@ mod cloudflare;
 mod desec;
 mod digitalocean;
 mod powerdns;
+mod route53;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use cloudflare::Cloudflare;
 use desec::Desec;
 use digitalocean::DigitalOcean;
 use powerdns::PowerDns;
+use route53::Route53;
 
 /// A DNS service, and what its credentials are called.
 #[derive(Clone, Copy)]
@@ -107,5 +109,13 @@ const SERVICES: &[Service] = &[
         variables: PowerDns::VARIABLES,
         exercise: Exercise::Description,
         make: PowerDns::provider,
+    },
+    Service {
+        name: "route53",
+        aliases: &[],
+        title: "Amazon Route 53",
+        variables: Route53::VARIABLES,
+        exercise: Exercise::Description,
+        make: Route53::provider,
     },
 ];

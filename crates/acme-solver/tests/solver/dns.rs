@@ -8,4 +8,5 @@ mod digitalocean;
 mod flow;
 mod powerdns;
 mod powerdns_fake;
+mod route53;
 mod world;

@@ -68,7 +68,7 @@ pub(crate) fn values_are_added_and_removed<F: Fake>(make: fn(&str) -> World<F>) 
     assert!(world.fake.values(NAME).is_empty());
     assert!(world.fake.values("_acme-challenge.example.org").is_empty());
     world.remove(&values).unwrap();
-    assert!(world.waits.is_empty());
+    assert!(world.fake.waits_for_changes() || world.waits.is_empty());
 }
 
 pub(crate) fn values_of_others_stay<F: Fake>(make: fn(&str) -> World<F>) {
@@ -126,7 +126,8 @@ pub(crate) fn busy_service_is_waited_for<F: Fake>(make: fn(&str) -> World<F>) {
     world.canned.push_back(busy);
     world.add(&[(NAME, VALUE)]).unwrap();
     assert_eq!(world.fake.values(NAME), [VALUE]);
-    assert_eq!(world.waits, [Duration::from_secs(if retry_after { 7 } else { 1 })]);
+    assert_eq!(world.waits[0], Duration::from_secs(if retry_after { 7 } else { 1 }));
+    assert!(world.fake.waits_for_changes() || world.waits.len() == 1);
 }
 
 pub(crate) fn service_that_stays_busy_is_temporary<F: Fake>(make: fn(&str) -> World<F>) {

@@ -24,6 +24,10 @@ pub(crate) trait Fake {
     fn busy(&self) -> Response<Vec<u8>> {
         Response::builder().status(429).header("retry-after", "7").body(b"{}".to_vec()).unwrap()
     }
+    /// Whether the service says when a change is in place, which is waited for.
+    fn waits_for_changes(&self) -> bool {
+        false
+    }
 }
 
 /// The zones of a stand-in.
