@@ -127,7 +127,7 @@ fn jwk(pair: &KeyPair) -> Result<Jwk, Error> {
 }
 
 /// The uncompressed point has both coordinates at full length (RFC 7518, section 6.2.1.2).
-fn ec_jwk(curve: &'static str, point: &[u8]) -> Result<Jwk, Error> {
+pub(crate) fn ec_jwk(curve: &'static str, point: &[u8]) -> Result<Jwk, Error> {
     let Some((&UNCOMPRESSED, coordinates)) = point.split_first() else {
         return Err(Error::Crypto(CryptoOperation::Encode));
     };
@@ -135,7 +135,7 @@ fn ec_jwk(curve: &'static str, point: &[u8]) -> Result<Jwk, Error> {
     Ok(Jwk::Ec { curve, x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) })
 }
 
-fn rsa_jwk(public_key: &[u8]) -> der::Result<Jwk> {
+pub(crate) fn rsa_jwk(public_key: &[u8]) -> der::Result<Jwk> {
     let mut reader = tlv::enter_sequence(&mut SliceReader::new(public_key)?)?;
     let modulus = Tlv::expect(&mut reader, Tag::Integer)?.value;
     let exponent = Tlv::expect(&mut reader, Tag::Integer)?.value;

@@ -45,6 +45,9 @@ pub enum Error {
     /// The MAC key is neither base64url nor base64, or it is empty.
     #[error("the MAC key is not base64url text")]
     MacKey,
+    /// A key outside this process could not sign.
+    #[error("signing failed")]
+    Sign(#[source] acme_proto::SignError),
     /// A request was asked for without a name.
     #[error("a certificate signing request needs a name")]
     NoNames,
@@ -102,6 +105,10 @@ pub enum Item {
     CertificateSigningRequest,
     /// A private key.
     PrivateKey,
+    /// A public key.
+    PublicKey,
+    /// A signature.
+    Signature,
 }
 
 impl fmt::Display for Item {
@@ -110,6 +117,8 @@ impl fmt::Display for Item {
             Self::Certificate => "certificate",
             Self::CertificateSigningRequest => "certificate signing request",
             Self::PrivateKey => "private key",
+            Self::PublicKey => "public key",
+            Self::Signature => "signature",
         })
     }
 }

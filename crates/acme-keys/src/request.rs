@@ -1,6 +1,6 @@
 //! Certificate signing requests.
 
-use acme_proto::Identifier;
+use acme_proto::{Algorithm, Identifier};
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
@@ -23,6 +23,7 @@ use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use crate::certificate::for_each_extension;
 use crate::certificate_key::{CertificateKey, KeyType};
 use crate::error::{Error, Item};
+use crate::external_key::signature_to_der;
 use crate::key_pair::oid_name;
 use crate::pem;
 use crate::subject_alt_name;
@@ -57,10 +58,36 @@ impl CertificateSigningRequest {
             return Err(Error::NoNames);
         }
         let names_extension = subject_alt_name::from_identifiers(names)?;
-        let info = encode_info(&names_extension, key).map_err(unreadable)?;
+        let info = encode_info(&names_extension, key.public_key_der()).map_err(unreadable)?;
         let signature = key.sign(&info)?;
         let der = encode_request(&info, key.key_type(), &signature).map_err(unreadable)?;
         Ok(Self { der, names: names.to_vec(), public_key_der: key.public_key_der().to_vec() })
+    }
+
+    /// Asks for a certificate for some names, with a key that signs through a
+    /// [`Signer`](acme_proto::Signer): one in a token, above all. The private part stays where it is;
+    /// [`IssueRequest::csr`](crate::IssueRequest::csr) takes the request.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::Sign`] when the key can't sign, [`Error::CsrSignature`] when
+    /// what it signs does not fit its public key.
+    pub fn signed_by(names: &[Identifier], key: &dyn acme_proto::Signer) -> Result<Self, Error> {
+        if names.is_empty() {
+            return Err(Error::NoNames);
+        }
+        let names_extension = subject_alt_name::from_identifiers(names)?;
+        let info = encode_info(&names_extension, key.public_key_der()).map_err(unreadable)?;
+        let signature = key.sign(&info).map_err(Error::Sign)?;
+        let (oid, parameters, signature) = match key.algorithm() {
+            Algorithm::Es256 => (ECDSA_WITH_SHA_256, None, signature_to_der(&signature)?),
+            Algorithm::Es384 => (ECDSA_WITH_SHA_384, None, signature_to_der(&signature)?),
+            Algorithm::Rs256 => (SHA_256_WITH_RSA_ENCRYPTION, Some(AnyRef::NULL), signature),
+            other @ (Algorithm::EdDsa | _) => {
+                return Err(Error::UnsupportedKey { found: other.as_str().to_owned() });
+            }
+        };
+        let algorithm = AlgorithmIdentifierRef { oid, parameters };
+        Self::from_der(&encode_signed(&info, algorithm, &signature).map_err(unreadable)?)
     }
 
     /// Reads a request as DER and checks its signature.
@@ -128,7 +155,7 @@ struct Request<'a> {
     signature: BitStringRef<'a>,
 }
 
-fn encode_info(names: &SubjectAltName, key: &CertificateKey) -> der::Result<Vec<u8>> {
+fn encode_info(names: &SubjectAltName, public_key_der: &[u8]) -> der::Result<Vec<u8>> {
     let extension = Extension {
         extn_id: SubjectAltName::OID,
         critical: false,
@@ -139,7 +166,7 @@ fn encode_info(names: &SubjectAltName, key: &CertificateKey) -> der::Result<Vec<
     CertReqInfo {
         version: Version::V1,
         subject: Name::default(),
-        public_key: SubjectPublicKeyInfoOwned::from_der(key.public_key_der())?,
+        public_key: SubjectPublicKeyInfoOwned::from_der(public_key_der)?,
         attributes,
     }
     .to_der()
@@ -153,12 +180,16 @@ fn encode_request(info: &[u8], key_type: KeyType, signature: &[u8]) -> der::Resu
             (SHA_256_WITH_RSA_ENCRYPTION, Some(AnyRef::NULL))
         }
     };
-    Request {
-        info: AnyRef::from_der(info)?,
-        algorithm: AlgorithmIdentifierRef { oid, parameters },
-        signature: BitStringRef::from_bytes(signature)?,
-    }
-    .to_der()
+    encode_signed(info, AlgorithmIdentifierRef { oid, parameters }, signature)
+}
+
+fn encode_signed(
+    info: &[u8],
+    algorithm: AlgorithmIdentifierRef<'_>,
+    signature: &[u8],
+) -> der::Result<Vec<u8>> {
+    Request { info: AnyRef::from_der(info)?, algorithm, signature: BitStringRef::from_bytes(signature)? }
+        .to_der()
 }
 
 /// A request as it stands.

@@ -152,10 +152,10 @@ impl<P: Persist> Account<P> {
         Ok(self.parts.driver.call(Revoke::by_account(leaf, reason))?)
     }
 
-    /// The account's private key, PKCS#8 PEM.
+    /// The account's private key, PKCS#8 PEM; empty where the key is not in this process.
     #[must_use]
     pub fn acme_private_key_pem(&self) -> String {
-        self.parts.key.current().to_pem().expose().to_string()
+        self.parts.key.current().map(|key| key.to_pem().expose().to_string()).unwrap_or_default()
     }
 
     /// The account's URL: what the CA knows it by, and what a CAA record's `accounturi` names.

@@ -87,7 +87,7 @@ impl<P: Persist> Directory<P> {
         Ok(Account::new(AccountParts {
             api_account: ApiAccount::from(&account),
             driver,
-            key: ChangingKey::new(key, place),
+            key: ChangingKey::new(Some(key), place),
             persist: Some(self.persist.clone()),
             realm: realm.to_string(),
         }))

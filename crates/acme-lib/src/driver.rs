@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use acme_http::Transport;
 use acme_proto::{
-    Challenge, Checkpoint, Exchange, Flow, Input, Operation, Session, SignError, Solver, SolverError, Step,
-    StoreError,
+    Challenge, Checkpoint, Exchange, Flow, Input, Operation, RemoteSigner, Session, SignError, Solver,
+    SolverError, Step, StoreError,
 };
 use jiff::Timestamp;
 
@@ -104,11 +104,17 @@ pub(crate) struct Hands<'a> {
 pub(crate) struct Driver {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) session: Mutex<Session>,
+    /// Who signs with keys that are not in this process.
+    signer: Option<Arc<dyn RemoteSigner>>,
 }
 
 impl Driver {
     pub(crate) fn new(transport: Arc<dyn Transport>, session: Session) -> Self {
-        Self { transport, session: Mutex::new(session) }
+        Self { transport, session: Mutex::new(session), signer: None }
+    }
+
+    pub(crate) fn with_signer(self, signer: Arc<dyn RemoteSigner>) -> Self {
+        Self { signer: Some(signer), ..self }
     }
 
     /// Runs a flow that only talks to the CA.
@@ -165,12 +171,13 @@ impl Driver {
                 }
                 Input::Responses(self.transport.perform(exchanges))
             }
-            Step::Sign(messages) => Input::Signed(
-                messages
+            Step::Sign(messages) => Input::Signed(match &self.signer {
+                Some(signer) => signer.sign(&messages),
+                None => messages
                     .iter()
                     .map(|_| Err(SignError::permanent("no key outside memory is set up")))
                     .collect(),
-            ),
+            }),
             Step::Wait(time) => {
                 hands.tell(&Event::Waiting(time));
                 match hands.interrupt.filter(|_| !is_cancelled) {

@@ -87,11 +87,12 @@ pub use issue::{Issuance, Issued, IssuedChain};
 
 pub use acme_http::{Transport, TransportResults};
 pub use acme_keys::{
-    AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
+    AccountKey, Certificate, CertificateInfo, CertificateSigningRequest, HmacAlgorithm, HmacKey,
+    IssueRequest, KeyType, PrivateKey, external_key, signature_from_der,
 };
 pub use acme_proto::{
     Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem, ProblemKind, Refusal,
-    RenewalInfo, RenewalMoment, Solver, UserAction,
+    RemoteSigner, RenewalInfo, RenewalMoment, Solver, UserAction,
 };
 pub use acme_solver::{Http01, TlsAlpn01, TlsAlpn01Responder};
 

@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use acme_keys::{Certificate, CertificateSigningRequest, PrivateKey};
-use acme_proto::{
-    Authorization, Chain, Finalize, Identifier, Misuse, Operation, Order, OrderStatus, Signer as _,
-};
+use acme_proto::{Authorization, Chain, Finalize, Identifier, Misuse, Operation, Order, OrderStatus};
 
 use crate::account::AccountParts;
 use crate::api::ApiOrder;
@@ -152,7 +150,9 @@ impl<P: Persist> CsrOrder<P> {
     ///
     /// [`Error::retry_after`]: crate::Error::retry_after
     pub fn finalize_pkey(self, private_key: PrivateKey, delay_millis: u64) -> Result<CertOrder<P>> {
-        if self.parts.account.key.current().public_key_der() == private_key.as_ref().public_key_der() {
+        let account_key =
+            self.parts.account.driver.with_session(|session| session.public_key_der().map(<[u8]>::to_vec));
+        if account_key.as_deref() == Some(private_key.as_ref().public_key_der()) {
             return Err(acme_proto::Error::from(Misuse::AccountKeyInCsr).into());
         }
         let csr = CertificateSigningRequest::new(&self.parts.identifiers, private_key.as_ref())?;

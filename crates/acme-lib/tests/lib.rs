@@ -33,6 +33,8 @@ mod partial;
 mod persist;
 #[path = "lib/records.rs"]
 mod records;
+#[path = "lib/remote_keys.rs"]
+mod remote_keys;
 #[path = "lib/roll_over.rs"]
 mod roll_over;
 #[path = "lib/steps.rs"]

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,8 +13,8 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use crate::directory::Directory;
-use crate::error::{Delivery, Error, Misuse, TransportError, Violation};
-use crate::flow::{Exchange, Flow, Input, Operation, Step};
+use crate::error::{Delivery, Error, Misuse, SignError, TransportError, Violation};
+use crate::flow::{Exchange, Flow, Input, Operation, Step, ToSign};
 use crate::jws::{self, KeyReference};
 use crate::limits;
 use crate::part::{Cx, Progress, ready};
@@ -23,7 +22,7 @@ use crate::problem::ProblemKind;
 use crate::reply::Reply;
 use crate::request::{Payload, Request, Signature, Target};
 use crate::session::Session;
-use crate::signer::Signer;
+use crate::signer::SigningKey;
 use crate::url::Url;
 
 /// What a transport hands back.
@@ -52,6 +51,8 @@ pub struct Call<T> {
     /// The generation of the account's key that the request was signed with.
     signed_with: u64,
     signed_again: bool,
+    /// What a new key that is elsewhere has signed about a change of keys.
+    statement: Option<String>,
     /// How long an end of a change of keys was waited for, while one is waited for.
     key_wait: Option<Duration>,
 }
@@ -61,11 +62,22 @@ enum Stage {
     Idle,
     Directory(Url),
     Nonce(Url),
+    /// What a new key has to say about a change of keys is being signed.
+    Statement(String),
+    /// The request is being signed.
+    Signature(Url, String),
     Request(Url),
+}
+
+/// The payload, or what has to be signed before there is one: by which key, and the message.
+enum Prepared {
+    Payload(String),
+    ToSign(String, String),
 }
 
 pub(crate) enum Next {
     Send(Box<Exchange>),
+    Sign(ToSign),
     Wait(Duration),
 }
 
@@ -92,6 +104,7 @@ impl<T> Call<T> {
             is_waiting: false,
             signed_with: 0,
             signed_again: false,
+            statement: None,
             key_wait: None,
         }
     }
@@ -141,8 +154,14 @@ impl<T> Call<T> {
             let method = self.request.method.clone();
             return self.send_get(session, self.request.operation, method, &url);
         }
-        let (signer, key) = self.signer(session)?;
-        let payload = self.payload(session, &*signer, &url)?;
+        let (key, reference) = self.key(session)?;
+        let payload = match self.payload(session, &key, &url)? {
+            Prepared::Payload(payload) => payload,
+            Prepared::ToSign(key, message) => {
+                self.stage = Stage::Statement(message.clone());
+                return Ok(Next::Sign(ToSign { key, message: message.into_bytes() }));
+            }
+        };
         let Some(nonce) = self.nonce(session, now) else {
             let url = resource(session, Operation::NewNonce, |directory| directory.new_nonce.as_ref())?;
             self.stage = Stage::Nonce(url.clone());
@@ -150,9 +169,45 @@ impl<T> Call<T> {
             return self.send_get(session, Operation::NewNonce, Method::HEAD, &url);
         };
         self.signed_with = session.key_generation();
-        let body = jws::sign(&*signer, &key, &nonce, url.as_str(), &payload)?;
-        self.stage = Stage::Request(url.clone());
-        self.send(session, self.request.operation, Method::POST, &url, body)
+        let message = jws::request(&key, &reference, &nonce, url.as_str(), &payload);
+        match &key {
+            SigningKey::Memory(signer) => {
+                let signature = signer.sign(message.as_bytes()).map_err(Error::Sign)?;
+                let body = jws::flattened(&message, &signature).into_bytes();
+                self.stage = Stage::Request(url.clone());
+                self.send(session, self.request.operation, Method::POST, &url, body)
+            }
+            SigningKey::External(key) => {
+                self.stage = Stage::Signature(url, message.clone());
+                Ok(Next::Sign(ToSign { key: key.name.clone(), message: message.into_bytes() }))
+            }
+        }
+    }
+
+    /// Takes a signature that was asked for; without an exchange there is something else next.
+    pub(crate) fn signed(
+        &mut self,
+        session: &Session,
+        signature: Result<Vec<u8>, SignError>,
+    ) -> Result<Option<Box<Exchange>>, Error> {
+        let signature = signature.map_err(Error::Sign)?;
+        match mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Statement(message) => {
+                self.statement = Some(jws::flattened(&message, &signature));
+                Ok(None)
+            }
+            Stage::Signature(url, message) => {
+                let body = jws::flattened(&message, &signature).into_bytes();
+                self.stage = Stage::Request(url.clone());
+                match self.send(session, self.request.operation, Method::POST, &url, body)? {
+                    Next::Send(exchange) => Ok(Some(exchange)),
+                    Next::Sign(_) | Next::Wait(_) => Ok(None),
+                }
+            }
+            Stage::Idle | Stage::Directory(_) | Stage::Nonce(_) | Stage::Request(_) => {
+                Err(Misuse::Input.into())
+            }
+        }
     }
 
     /// Takes the outcome of the exchange; `None` means that the call goes on.
@@ -163,7 +218,7 @@ impl<T> Call<T> {
         now: Timestamp,
     ) -> Result<Option<T>, Error> {
         let (operation, url) = match mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Idle => return Err(Misuse::Input.into()),
+            Stage::Idle | Stage::Statement(_) | Stage::Signature(..) => return Err(Misuse::Input.into()),
             Stage::Directory(url) => (Operation::Directory, url),
             Stage::Nonce(url) => (Operation::NewNonce, url),
             Stage::Request(url) => (self.request.operation, url),
@@ -230,26 +285,39 @@ impl<T> Call<T> {
     }
 
     /// Who signs, and how the CA knows the key.
-    fn signer(&self, session: &Session) -> Result<(Arc<dyn Signer>, KeyReference), Error> {
+    fn key(&self, session: &Session) -> Result<(SigningKey, KeyReference), Error> {
         match &self.request.signature {
-            Signature::Key(signer) => Ok((Arc::clone(signer), KeyReference::Jwk)),
+            Signature::Key(key) => Ok((key.clone(), KeyReference::Jwk)),
             Signature::Account | Signature::Nobody => {
                 let account = session.account()?;
-                Ok((Arc::clone(&account.signer), KeyReference::Kid(account.url.to_string())))
+                Ok((account.key.clone(), KeyReference::Kid(account.url.to_string())))
             }
         }
     }
 
-    fn payload(&self, session: &Session, signer: &dyn Signer, url: &Url) -> Result<String, Error> {
-        match &self.request.payload {
-            Payload::Empty => Ok(String::new()),
-            Payload::Json(payload) => Ok(payload.clone()),
-            Payload::KeyChange(new_key) => {
-                let account = session.account()?;
-                let old_key = account.signer.jwk().to_json();
-                jws::change_key(&**new_key, url.as_str(), account.url.as_str(), &old_key)
+    fn payload(&self, session: &Session, key: &SigningKey, url: &Url) -> Result<Prepared, Error> {
+        let payload = match &self.request.payload {
+            Payload::Empty => String::new(),
+            Payload::Json(payload) => payload.clone(),
+            Payload::KeyChange(new_key) => return self.statement(session, new_key, url),
+            Payload::Registration(registration) => registration.payload(session, key, url)?,
+        };
+        Ok(Prepared::Payload(payload))
+    }
+
+    /// What the new key has to say; without a nonce it is good for every repetition.
+    fn statement(&self, session: &Session, new_key: &SigningKey, url: &Url) -> Result<Prepared, Error> {
+        if let Some(statement) = &self.statement {
+            return Ok(Prepared::Payload(statement.clone()));
+        }
+        let account = session.account()?;
+        let message = jws::change_of_key(new_key, url.as_str(), account.url.as_str(), account.key.jwk());
+        match new_key {
+            SigningKey::Memory(signer) => {
+                let signature = signer.sign(message.as_bytes()).map_err(Error::Sign)?;
+                Ok(Prepared::Payload(jws::flattened(&message, &signature)))
             }
-            Payload::Registration(registration) => registration.payload(session, signer, url),
+            SigningKey::External(key) => Ok(Prepared::ToSign(key.name.clone(), message)),
         }
     }
 
@@ -470,6 +538,11 @@ impl<T> Call<T> {
         if self.is_waiting {
             cx.take_elapsed()?;
             self.is_waiting = false;
+        } else if matches!(self.stage, Stage::Statement(_) | Stage::Signature(..)) {
+            let signature = cx.take_signature()?;
+            if let Some(exchange) = self.signed(cx.session, signature)? {
+                return Ok(Progress::Pending(Step::Exchange(vec![*exchange])));
+            }
         } else if !matches!(self.stage, Stage::Idle) {
             let outcome = cx.take_response()?;
             if let Some(output) = self.take(cx.session, outcome, cx.now)? {
@@ -480,6 +553,7 @@ impl<T> Call<T> {
         }
         Ok(Progress::Pending(match self.next(cx.session, cx.now)? {
             Next::Send(exchange) => Step::Exchange(vec![*exchange]),
+            Next::Sign(message) => Step::Sign(vec![message]),
             Next::Wait(wait) => {
                 self.is_waiting = true;
                 Step::Wait(wait)

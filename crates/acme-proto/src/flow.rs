@@ -112,7 +112,8 @@ impl Exchange {
     }
 }
 
-/// A message that a key outside this process has to sign.
+/// A message that a key outside this process has to sign. The signature is as that of a
+/// [`Signer`](crate::Signer): for ECDSA R and S at full length, not DER.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ToSign {

@@ -278,7 +278,7 @@ impl Issue {
     /// Binds the intent to CA and account, and decides where to begin.
     fn start(&mut self, cx: &mut Cx<'_>) -> Result<State, Error> {
         let account = cx.session.account()?;
-        if account.signer.public_key_der() == self.requested_key {
+        if account.key.public_key_der() == self.requested_key {
             return Err(Misuse::AccountKeyInCsr.into());
         }
         let intent = &mut self.checkpoint.intent;

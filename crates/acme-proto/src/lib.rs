@@ -185,7 +185,9 @@ pub use renewal::{CertificateId, RenewalInfo, RenewalMoment, SuggestedWindow};
 pub use revocation::{RevocationReason, Revoke};
 pub use roll_over::RollOver;
 pub use session::{Respondent, Session, Sha256, Thumbprint};
-pub use signer::{Algorithm, Jwk, Mac, Signer};
+pub use signer::{
+    Algorithm, AsyncRemoteSigner, ExternalKey, Jwk, Mac, RemoteSigner, SignFuture, Signer, SigningKey,
+};
 pub use solver::{AsyncSolver, Solver, SolverFuture};
 pub use star::AutoRenewal;
 pub use wish::{OrderOption, Profile};

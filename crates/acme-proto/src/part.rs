@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 use crate::call::Outcome;
-use crate::error::{Error, Misuse, SolverError, StoreError};
+use crate::error::{Error, Misuse, SignError, SolverError, StoreError};
 use crate::flow::{Input, Step};
 use crate::session::Session;
 
@@ -99,6 +99,21 @@ impl<'a> Cx<'a> {
     pub(crate) fn take_responses(&mut self) -> Result<Vec<Outcome>, Error> {
         match self.input.take() {
             Some(Input::Responses(outcomes)) => Ok(outcomes),
+            _ => Err(Misuse::Input.into()),
+        }
+    }
+
+    pub(crate) fn take_signature(&mut self) -> Result<Result<Vec<u8>, SignError>, Error> {
+        let mut signatures = self.take_signatures(1)?;
+        signatures.pop().ok_or_else(|| Misuse::Input.into())
+    }
+
+    pub(crate) fn take_signatures(
+        &mut self,
+        expected: usize,
+    ) -> Result<Vec<Result<Vec<u8>, SignError>>, Error> {
+        match self.input.take() {
+            Some(Input::Signed(signatures)) if signatures.len() == expected => Ok(signatures),
             _ => Err(Misuse::Input.into()),
         }
     }

@@ -21,7 +21,7 @@ use crate::part::{Cx, Progress, ready};
 use crate::problem::ProblemKind;
 use crate::request::Request;
 use crate::session::Session;
-use crate::signer::{Mac, Signer};
+use crate::signer::{Mac, SigningKey};
 use crate::url::Url;
 
 /// What a new account is made with.
@@ -80,7 +80,7 @@ impl Registration {
     }
 
     /// The payload of newAccount; `url` is the URL that it is sent to.
-    pub(crate) fn payload(&self, session: &Session, signer: &dyn Signer, url: &Url) -> Result<String, Error> {
+    pub(crate) fn payload(&self, session: &Session, key: &SigningKey, url: &Url) -> Result<String, Error> {
         if self.only_existing {
             return Ok(r#"{"onlyReturnExisting":true}"#.to_string());
         }
@@ -102,7 +102,7 @@ impl Registration {
         }
         let payload = payload.to_string();
         let Some(external) = &self.binding else { return Ok(payload) };
-        let binding = jws::bind(&*external.key, &external.kid, url.as_str(), &signer.jwk().to_json())?;
+        let binding = jws::bind(&*external.key, &external.kid, url.as_str(), &key.jwk().to_json());
         let separator = if payload == "{}" { "" } else { "," };
         let start = payload.strip_suffix('}').unwrap_or(&payload);
         Ok(format!(r#"{start}{separator}"externalAccountBinding":{binding}}}"#))
@@ -122,8 +122,8 @@ impl Registration {
 #[derive(Debug)]
 #[must_use = "a flow makes no progress until its driver resumes it"]
 pub struct OpenAccount {
-    signer: Arc<dyn Signer>,
-    pending: Option<Arc<dyn Signer>>,
+    key: SigningKey,
+    pending: Option<SigningKey>,
     registration: Registration,
     state: State,
     bindings: u32,
@@ -142,15 +142,15 @@ enum State {
 
 impl OpenAccount {
     /// Prepares the flow for one key.
-    pub fn new(signer: Arc<dyn Signer>, registration: Registration) -> Self {
-        Self { signer, pending: None, registration, state: State::Start, bindings: 0 }
+    pub fn new(key: impl Into<SigningKey>, registration: Registration) -> Self {
+        Self { key: key.into(), pending: None, registration, state: State::Start, bindings: 0 }
     }
 
     /// Finds the account of another key first, which was to become the account's when a
     /// [`RollOver`](crate::RollOver) did not come to its end. [`Session::public_key_der`] says
     /// afterwards which of the two is in force.
-    pub fn or_with(self, pending: Arc<dyn Signer>) -> Self {
-        Self { pending: Some(pending), ..self }
+    pub fn or_with(self, pending: impl Into<SigningKey>) -> Self {
+        Self { pending: Some(pending.into()), ..self }
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Result<Progress<Account>, Error> {
@@ -167,7 +167,7 @@ impl OpenAccount {
                     Ok(progress) => {
                         let account = ready!(progress);
                         if let Some(pending) = self.pending.take() {
-                            self.signer = pending;
+                            self.key = pending;
                         }
                         return Ok(Progress::Ready(account));
                     }
@@ -195,11 +195,11 @@ impl OpenAccount {
     }
 
     fn look(&self, cause: Option<Box<Error>>) -> State {
-        State::Look(find(&self.signer), cause)
+        State::Look(find(&self.key), cause)
     }
 
     fn register(&self) -> State {
-        let request = Request::register(Arc::clone(&self.signer), self.registration.clone());
+        let request = Request::register(self.key.clone(), self.registration.clone());
         State::Register(Call::new(request, Account::decode_new))
     }
 
@@ -243,12 +243,12 @@ impl Flow for OpenAccount {
     ) -> Result<Step<Account>, Error> {
         let mut cx = Cx::new(session, input, now)?;
         let account = ready!(self.poll(&mut cx)?);
-        session.sign_in(&account.url, Arc::clone(&self.signer))?;
+        session.sign_in(&account.url, self.key.clone())?;
         Ok(Step::Done(account))
     }
 }
 
 /// Asks for the account of a key.
-pub(crate) fn find(key: &Arc<dyn Signer>) -> Call<Account> {
-    Call::new(Request::register(Arc::clone(key), Registration::only_existing()), Account::decode_new)
+pub(crate) fn find(key: &SigningKey) -> Call<Account> {
+    Call::new(Request::register(key.clone(), Registration::only_existing()), Account::decode_new)
 }

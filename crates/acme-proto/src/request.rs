@@ -2,14 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 
 use http::Method;
 use serde_json::{Map, Value};
 
 use crate::flow::Operation;
 use crate::registration::Registration;
-use crate::signer::Signer;
+use crate::signer::SigningKey;
 
 /// What a call asks for.
 #[derive(Clone, Debug)]
@@ -45,7 +44,7 @@ pub(crate) enum Target {
 pub(crate) enum Signature {
     Nobody,
     Account,
-    Key(Arc<dyn Signer>),
+    Key(SigningKey),
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +53,7 @@ pub(crate) enum Payload {
     Empty,
     Json(String),
     /// The new key's statement, made when the request is signed.
-    KeyChange(Arc<dyn Signer>),
+    KeyChange(SigningKey),
     Registration(Box<Registration>),
 }
 
@@ -92,17 +91,17 @@ impl Request {
 
     /// A newAccount: with the same key it finds the account that it made. A binding may be good
     /// for one use only.
-    pub(crate) fn register(signer: Arc<dyn Signer>, registration: Registration) -> Self {
+    pub(crate) fn register(key: SigningKey, registration: Registration) -> Self {
         Self {
             is_repeatable: !registration.is_bound(),
-            signature: Signature::Key(signer),
+            signature: Signature::Key(key),
             payload: Payload::Registration(Box::new(registration)),
             ..Self::post_as_get(Operation::NewAccount, Target::NewAccount)
         }
     }
 
     /// A keyChange, signed by the old key, with what the new one has to say.
-    pub(crate) fn change_key(new_key: Arc<dyn Signer>) -> Self {
+    pub(crate) fn change_key(new_key: SigningKey) -> Self {
         let request = Self::post(Operation::KeyChange, Target::KeyChange, String::new()).bound_to_key();
         Self { payload: Payload::KeyChange(new_key), ..request }
     }
@@ -112,8 +111,8 @@ impl Request {
         Self { is_bound_to_key: true, ..self }
     }
 
-    pub(crate) fn signed_by(self, signer: Arc<dyn Signer>) -> Self {
-        Self { signature: Signature::Key(signer), ..self }
+    pub(crate) fn signed_by(self, key: SigningKey) -> Self {
+        Self { signature: Signature::Key(key), ..self }
     }
 
     /// Sending it twice does no harm.

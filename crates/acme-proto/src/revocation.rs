@@ -1,7 +1,6 @@
 //! Revoking a certificate.
 
 use alloc::format;
-use alloc::sync::Arc;
 use core::fmt;
 
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use crate::part::{Cx, Progress};
 use crate::problem::ProblemKind;
 use crate::request::{Request, Target};
 use crate::session::Session;
-use crate::signer::Signer;
+use crate::signer::SigningKey;
 
 /// Why a certificate is revoked.
 ///
@@ -77,9 +76,9 @@ impl Revoke {
     pub fn by_certificate_key(
         certificate_der: &[u8],
         reason: RevocationReason,
-        key: Arc<dyn Signer>,
+        key: impl Into<SigningKey>,
     ) -> Self {
-        Self { call: Call::new(Self::request(certificate_der, reason).signed_by(key), no_content) }
+        Self { call: Call::new(Self::request(certificate_der, reason).signed_by(key.into()), no_content) }
     }
 
     fn request(certificate_der: &[u8], reason: RevocationReason) -> Request {

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use core::fmt;
 use core::mem;
 
@@ -18,7 +17,7 @@ use crate::problem::ProblemKind;
 use crate::registration::find;
 use crate::request::Request;
 use crate::session::Session;
-use crate::signer::Signer;
+use crate::signer::SigningKey;
 
 /// Gives the session's account another key; from then on the session signs with that.
 ///
@@ -43,7 +42,7 @@ use crate::signer::Signer;
 /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5>
 #[must_use = "a flow makes no progress until its driver resumes it"]
 pub struct RollOver {
-    new_key: Arc<dyn Signer>,
+    new_key: SigningKey,
     account_url: String,
     tries: u32,
     is_cancelled: bool,
@@ -62,8 +61,14 @@ enum State {
 
 impl RollOver {
     /// Prepares the flow for a new key.
-    pub fn new(new_key: Arc<dyn Signer>) -> Self {
-        Self { new_key, account_url: String::new(), tries: 0, is_cancelled: false, state: State::Start }
+    pub fn new(new_key: impl Into<SigningKey>) -> Self {
+        Self {
+            new_key: new_key.into(),
+            account_url: String::new(),
+            tries: 0,
+            is_cancelled: false,
+            state: State::Start,
+        }
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Result<Progress<()>, Error> {
@@ -72,7 +77,7 @@ impl RollOver {
                 State::Start => {
                     cx.take_nothing()?;
                     let account = cx.session.account()?;
-                    if account.signer.public_key_der() == self.new_key.public_key_der() {
+                    if account.key.public_key_der() == self.new_key.public_key_der() {
                         return Err(Misuse::KeyUnchanged.into());
                     }
                     self.account_url = account.url.to_string();
@@ -109,7 +114,7 @@ impl RollOver {
 
     fn change(&mut self) -> State {
         self.tries += 1;
-        State::Change(Call::new(Request::change_key(Arc::clone(&self.new_key)), |_| Ok(())))
+        State::Change(Call::new(Request::change_key(self.new_key.clone()), |_| Ok(())))
     }
 
     /// A request that can't have been carried out needs no question.
@@ -136,7 +141,7 @@ impl RollOver {
     }
 
     fn ask_old(&mut self, cx: &Cx<'_>) -> Result<(), Error> {
-        let old_key = Arc::clone(&cx.session.account()?.signer);
+        let old_key = cx.session.account()?.key.clone();
         let reason = self.take_reason().unwrap_or(Error::Cancelled);
         self.state = State::AskOld(find(&old_key), Box::new(reason));
         Ok(())
@@ -212,7 +217,7 @@ impl Flow for RollOver {
             Ok(Progress::Pending(step)) => Ok(step.relay()),
             Ok(Progress::Ready(())) => {
                 session.end_key_change();
-                session.sign_in(&self.account_url, Arc::clone(&self.new_key))?;
+                session.sign_in(&self.account_url, self.new_key.clone())?;
                 Ok(Step::Done(()))
             }
             Err(error) => {

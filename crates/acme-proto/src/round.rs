@@ -7,8 +7,8 @@ use core::mem;
 use core::time::Duration;
 
 use crate::call::{Call, Next, Outcome, Prelude};
-use crate::error::{Error, Misuse};
-use crate::flow::{Exchange, Step};
+use crate::error::{Error, Misuse, SignError};
+use crate::flow::{Exchange, Step, ToSign};
 use crate::part::{Cx, Progress};
 
 /// Calls that go on in lockstep: in each step as many exchanges as the width allows, and every
@@ -18,6 +18,8 @@ pub(crate) struct Round<T> {
     width: usize,
     end: RoundEnd,
     outstanding: Outstanding,
+    /// What is signed, and waits for the others to be.
+    ready: Vec<(usize, Exchange)>,
 }
 
 /// One outcome for each call; `None` for one that was not needed any more.
@@ -36,6 +38,8 @@ enum Outstanding {
     Nothing,
     /// The slots whose exchanges are out.
     Exchanges(Vec<usize>),
+    /// The slots whose messages are being signed.
+    Signatures(Vec<usize>),
     Wait(Duration),
 }
 
@@ -54,6 +58,7 @@ impl<T> Round<T> {
             width: width.max(1),
             end,
             outstanding: Outstanding::Nothing,
+            ready: Vec::new(),
         }
     }
 
@@ -65,6 +70,10 @@ impl<T> Round<T> {
             Outstanding::Exchanges(sent) => {
                 let outcomes = cx.take_responses()?;
                 self.harvest(cx, &sent, outcomes)?;
+            }
+            Outstanding::Signatures(signing) => {
+                let signatures = cx.take_signatures(signing.len())?;
+                self.take_signatures(cx, &signing, signatures);
             }
             Outstanding::Wait(wait) => {
                 cx.take_elapsed()?;
@@ -104,6 +113,23 @@ impl<T> Round<T> {
         Ok(())
     }
 
+    fn take_signatures(
+        &mut self,
+        cx: &Cx<'_>,
+        signing: &[usize],
+        signatures: Vec<Result<Vec<u8>, SignError>>,
+    ) {
+        for (&index, signature) in signing.iter().zip(signatures) {
+            let Some(slot) = self.slots.get_mut(index) else { continue };
+            let Slot::Open { call, .. } = slot else { continue };
+            match call.signed(cx.session, signature) {
+                Ok(Some(exchange)) => self.ready.push((index, *exchange)),
+                Ok(None) => {}
+                Err(error) => *slot = Slot::Closed(Some(Err(error))),
+            }
+        }
+    }
+
     fn let_pass(&mut self, passed: Duration) {
         for slot in &mut self.slots {
             if let Slot::Open { wait, .. } = slot {
@@ -112,25 +138,35 @@ impl<T> Round<T> {
         }
     }
 
-    /// All exchanges that can go; where none can, the shortest wait. None where no call is left.
+    /// All messages to be signed, then all exchanges that can go; where none can, the shortest wait.
+    /// None where no call is left.
     fn step(&mut self, cx: &mut Cx<'_>) -> Option<Step<Infallible>> {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { ready: mem::take(&mut self.ready), ..Gathered::default() };
         for index in 0..self.slots.len() {
-            if gathered.sent.len() == self.width {
+            if gathered.len() >= self.width {
                 break;
             }
-            self.gather(cx, index, &mut gathered);
+            if !gathered.ready.iter().any(|(ready, _)| *ready == index) {
+                self.gather(cx, index, &mut gathered);
+            }
         }
-        if gathered.sent.is_empty()
+        if gathered.len() == 0
             && let Some(index) = gathered.held_back
         {
             // Nothing else goes on that could bring a nonce.
             gathered.is_forced = true;
             self.gather(cx, index, &mut gathered);
         }
-        if !gathered.sent.is_empty() {
-            self.outstanding = Outstanding::Exchanges(gathered.sent);
-            return Some(Step::Exchange(gathered.exchanges));
+        if !gathered.messages.is_empty() {
+            self.ready = gathered.ready;
+            self.outstanding = Outstanding::Signatures(gathered.signing);
+            return Some(Step::Sign(gathered.messages));
+        }
+        if !gathered.ready.is_empty() {
+            gathered.ready.sort_unstable_by_key(|(index, _)| *index);
+            let (sent, exchanges) = gathered.ready.into_iter().unzip();
+            self.outstanding = Outstanding::Exchanges(sent);
+            return Some(Step::Exchange(exchanges));
         }
         let wait = gathered.shortest_wait?;
         self.outstanding = Outstanding::Wait(wait);
@@ -149,8 +185,12 @@ impl<T> Round<T> {
             }
             match call.next(cx.session, cx.now) {
                 Ok(Next::Send(exchange)) => {
-                    gathered.exchanges.push(*exchange);
-                    gathered.sent.push(index);
+                    gathered.ready.push((index, *exchange));
+                    return;
+                }
+                Ok(Next::Sign(message)) => {
+                    gathered.messages.push(message);
+                    gathered.signing.push(index);
                     return;
                 }
                 Ok(Next::Wait(asked)) => *wait = asked,
@@ -168,9 +208,11 @@ impl<T> Round<T> {
 /// are fetched.
 #[derive(Default)]
 struct Gathered {
-    exchanges: Vec<Exchange>,
-    /// The slots of the exchanges.
-    sent: Vec<usize>,
+    /// The exchanges that can go, with their slots.
+    ready: Vec<(usize, Exchange)>,
+    messages: Vec<ToSign>,
+    /// The slots of the messages.
+    signing: Vec<usize>,
     shortest_wait: Option<Duration>,
     /// The first call that was not admitted.
     held_back: Option<usize>,
@@ -179,6 +221,10 @@ struct Gathered {
 }
 
 impl Gathered {
+    fn len(&self) -> usize {
+        self.ready.len() + self.signing.len()
+    }
+
     fn admits(&mut self, cx: &mut Cx<'_>, prelude: Option<Prelude>) -> bool {
         match prelude {
             None => true,

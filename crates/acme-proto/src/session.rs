@@ -2,7 +2,6 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -15,7 +14,7 @@ use crate::error::{Error, Misuse};
 use crate::limits;
 use crate::nonce::{NonceFetches, NoncePool};
 use crate::persist;
-use crate::signer::{Jwk, Signer};
+use crate::signer::{Jwk, SigningKey};
 use crate::url::Url;
 
 /// SHA-256 as the protocol needs it.
@@ -46,7 +45,7 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub(crate) struct SessionAccount {
     pub(crate) url: Url,
-    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) key: SigningKey,
 }
 
 impl Session {
@@ -119,12 +118,13 @@ impl Session {
     ///
     /// # Errors
     /// [`Misuse::Url`] if the account's URL is not an absolute https URL.
-    pub fn sign_in(&mut self, account_url: &str, signer: Arc<dyn Signer>) -> Result<(), Error> {
+    pub fn sign_in(&mut self, account_url: &str, key: impl Into<SigningKey>) -> Result<(), Error> {
+        let key = key.into();
         let url = Url::parse(account_url).ok_or_else(|| Misuse::Url(account_url.into()))?;
-        if self.public_key_der() != Some(signer.public_key_der()) {
+        if self.public_key_der() != Some(key.public_key_der()) {
             self.key_generation += 1;
         }
-        self.account = Some(SessionAccount { url, signer });
+        self.account = Some(SessionAccount { url, key });
         Ok(())
     }
 
@@ -150,13 +150,13 @@ impl Session {
     /// [`OpenAccount::or_with`](crate::OpenAccount::or_with), which of the two keys it is.
     #[must_use]
     pub fn public_key_der(&self) -> Option<&[u8]> {
-        self.account.as_ref().map(|account| account.signer.public_key_der())
+        self.account.as_ref().map(|account| account.key.public_key_der())
     }
 
     /// The thumbprint of the account's key.
     #[must_use]
     pub fn thumbprint(&self) -> Option<Thumbprint> {
-        self.account.as_ref().map(|account| Thumbprint::new(account.signer.jwk(), self.sha256))
+        self.account.as_ref().map(|account| Thumbprint::new(account.key.jwk(), self.sha256))
     }
 
     /// The account as one that responds to challenges.

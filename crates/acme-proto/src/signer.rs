@@ -1,11 +1,16 @@
 //! Keys as the protocol sees them: an algorithm, a public key, and something that signs.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
 
 use crate::error::SignError;
+use crate::flow::ToSign;
 
 /// A key that signs requests; the private part stays behind this trait.
 ///
@@ -24,6 +29,97 @@ pub trait Signer: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the key can't be used; no request is sent then.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
+}
+
+/// A key that is not in this process, such as one in a token or at a key management service: flows
+/// have it sign through [`Step::Sign`](crate::Step::Sign), which holds nothing up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalKey {
+    /// Which key it is, in the words of the one who configured it:
+    /// [`ToSign::key`](crate::ToSign::key).
+    pub name: String,
+    /// The signature algorithm of the key.
+    pub algorithm: Algorithm,
+    /// The public key.
+    pub jwk: Jwk,
+    /// The public key as a DER `SubjectPublicKeyInfo`.
+    pub public_key_der: Vec<u8>,
+}
+
+/// A key that signs requests, in memory or elsewhere.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SigningKey {
+    /// It signs at once.
+    Memory(Arc<dyn Signer>),
+    /// The driver has it sign.
+    External(Arc<ExternalKey>),
+}
+
+impl SigningKey {
+    /// The signature algorithm of the key.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Memory(signer) => signer.algorithm(),
+            Self::External(key) => key.algorithm,
+        }
+    }
+
+    /// The public key.
+    #[must_use]
+    pub fn jwk(&self) -> &Jwk {
+        match self {
+            Self::Memory(signer) => signer.jwk(),
+            Self::External(key) => &key.jwk,
+        }
+    }
+
+    /// The public key as a DER `SubjectPublicKeyInfo`.
+    #[must_use]
+    pub fn public_key_der(&self) -> &[u8] {
+        match self {
+            Self::Memory(signer) => signer.public_key_der(),
+            Self::External(key) => &key.public_key_der,
+        }
+    }
+}
+
+impl<S: Signer + 'static> From<Arc<S>> for SigningKey {
+    fn from(signer: Arc<S>) -> Self {
+        Self::Memory(signer)
+    }
+}
+
+impl From<Arc<dyn Signer>> for SigningKey {
+    fn from(signer: Arc<dyn Signer>) -> Self {
+        Self::Memory(signer)
+    }
+}
+
+impl From<ExternalKey> for SigningKey {
+    fn from(key: ExternalKey) -> Self {
+        Self::External(Arc::new(key))
+    }
+}
+
+/// Has keys sign that are elsewhere, on the calling thread.
+///
+/// All messages that go out together come together, so that they can be signed at the same time;
+/// there is one result for each, in the same order. Signatures are as those of a [`Signer`]: many
+/// services give DER for ECDSA, which has to be turned into R and S first.
+pub trait RemoteSigner: Send + Sync {
+    /// Signs the messages.
+    fn sign(&self, messages: &[ToSign]) -> Vec<Result<Vec<u8>, SignError>>;
+}
+
+/// What an [`AsyncRemoteSigner`] returns: one result for each message, in the same order.
+pub type SignFuture<'a> = Pin<Box<dyn Future<Output = Vec<Result<Vec<u8>, SignError>>> + Send + 'a>>;
+
+/// Has keys sign that are elsewhere, as a future.
+pub trait AsyncRemoteSigner: Send + Sync {
+    /// As [`RemoteSigner::sign`].
+    fn sign<'a>(&'a self, messages: &'a [ToSign]) -> SignFuture<'a>;
 }
 
 /// A symmetric key that binds an account to one outside ACME.

@@ -18,6 +18,7 @@ mod proto {
     mod errors;
     mod extended;
     mod external_account;
+    mod external_keys;
     mod identifiers;
     mod lost;
     mod misuse;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use acme_http::AsyncTransport;
 use acme_proto::{
-    AsyncSolver, Challenge, Checkpoint, Exchange, Flow, Input, Operation, Session, SignError, SolverError,
-    Step,
+    AsyncRemoteSigner, AsyncSolver, Challenge, Checkpoint, Exchange, Flow, Input, Operation, Session,
+    SignError, SolverError, Step,
 };
 use http::Uri;
 use tokio::time::sleep;
@@ -55,6 +55,8 @@ pub(crate) struct Driver {
     url: Uri,
     conversation: Mutex<Conversation>,
     sweeps: Sweeps,
+    /// Who signs with keys that are not in this process.
+    signer: Option<Arc<dyn AsyncRemoteSigner>>,
 }
 
 struct Conversation {
@@ -68,7 +70,11 @@ impl Driver {
         let url: Uri = session.directory_url().parse().unwrap_or_default();
         let width = transport.width(&url);
         let conversation = Mutex::new(Conversation { session: session.with_width(width), width });
-        Self { transport, url, conversation, sweeps: Sweeps::default() }
+        Self { transport, url, conversation, sweeps: Sweeps::default(), signer: None }
+    }
+
+    pub(crate) fn with_signer(self, signer: Arc<dyn AsyncRemoteSigner>) -> Self {
+        Self { signer: Some(signer), ..self }
     }
 
     /// Runs a flow that only talks to the CA.
@@ -147,12 +153,13 @@ impl Driver {
                 }
                 Input::Responses(self.transport.perform(exchanges).await)
             }
-            Step::Sign(messages) => Input::Signed(
-                messages
+            Step::Sign(messages) => Input::Signed(match &self.signer {
+                Some(signer) => signer.sign(&messages).await,
+                None => messages
                     .iter()
                     .map(|_| Err(SignError::permanent("no key outside memory is set up")))
                     .collect(),
-            ),
+            }),
             Step::Wait(time) => {
                 hands.tell(&Event::Waiting(time));
                 match hands.interrupt.filter(|_| !is_cancelled) {

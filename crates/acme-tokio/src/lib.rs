@@ -65,11 +65,12 @@ pub use journal::{Journal, JournalFuture};
 
 pub use acme_http::{AsyncClient, AsyncTransport, TransportFuture, TransportResults};
 pub use acme_keys::{
-    AccountKey, Certificate, CertificateInfo, HmacAlgorithm, HmacKey, IssueRequest, KeyType, PrivateKey,
+    AccountKey, Certificate, CertificateInfo, CertificateSigningRequest, HmacAlgorithm, HmacKey,
+    IssueRequest, KeyType, PrivateKey, external_key, signature_from_der,
 };
 pub use acme_proto::{
-    AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem,
-    ProblemKind, Refusal, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
+    AsyncRemoteSigner, AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut,
+    Problem, ProblemKind, Refusal, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
 };
 pub use acme_solver::{
     AsyncHttp01 as Http01, AsyncTlsAlpn01 as TlsAlpn01, Http01Responder, Threaded, TlsAlpn01Responder,

@@ -5,6 +5,7 @@ mod account_key;
 mod certificate;
 mod certificate_key;
 mod challenge_certificate;
+mod external_key;
 mod key_file;
 mod openssl;
 mod pem;

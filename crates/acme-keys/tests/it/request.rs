@@ -120,3 +120,41 @@ fn signature_that_cannot_be_checked_is_named() {
         "the certificate signing request is signed with id-RSASSA-PSS, which can't be checked"
     );
 }
+
+/// A key that signs something else than it is shown is found out before any CA.
+#[test]
+fn request_of_a_signer_is_checked() {
+    use acme_keys::AccountKey;
+    use acme_proto::{Algorithm, Jwk, SignError, Signer};
+
+    #[derive(Debug)]
+    struct Forger(AccountKey);
+
+    impl Signer for Forger {
+        fn algorithm(&self) -> Algorithm {
+            self.0.algorithm()
+        }
+        fn jwk(&self) -> &Jwk {
+            self.0.jwk()
+        }
+        fn public_key_der(&self) -> &[u8] {
+            self.0.public_key_der()
+        }
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
+            self.0.sign(b"something else")
+        }
+    }
+
+    let names = ["a.example".parse().unwrap()];
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Rs256] {
+        let key = AccountKey::generate(algorithm).unwrap();
+        let csr = CertificateSigningRequest::signed_by(&names, &key).unwrap();
+        assert_eq!((csr.names(), csr.public_key_der()), (&names[..], key.public_key_der()));
+        let error = CertificateSigningRequest::signed_by(&names, &Forger(key)).unwrap_err();
+        assert!(matches!(error, Error::CsrSignature), "{error}");
+    }
+    let ed25519 = AccountKey::generate(Algorithm::EdDsa).unwrap();
+    let error = CertificateSigningRequest::signed_by(&names, &ed25519).unwrap_err();
+    assert!(matches!(error, Error::UnsupportedKey { .. }), "{error}");
+    assert!(matches!(CertificateSigningRequest::signed_by(&[], &ed25519), Err(Error::NoNames)));
+}

@@ -1,20 +1,22 @@
 //! Opening an account without a store.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use acme_http::Transport;
 use acme_keys::{AccountKey, KeyFile};
-use acme_proto::{Algorithm, ExternalAccount, Mac, Registration};
+use acme_proto::{Algorithm, ExternalAccount, ExternalKey, Mac, OpenAccount, Registration, RemoteSigner};
 
 use super::key_place::{self, ChangingKey, KeyPlace, Pending};
 use super::{Account, AccountParts};
 use crate::api::ApiAccount;
 use crate::connect::{Connect, DirectoryUrl};
+use crate::driver::Driver;
 use crate::error::Result;
+use crate::persist::MemoryPersist;
 
 /// Settings for an [`Account`]; see the example on the [crate's page](crate).
-#[derive(Debug)]
 #[must_use = "nothing happens before open"]
 pub struct AccountBuilder {
     connect: Connect,
@@ -24,11 +26,11 @@ pub struct AccountBuilder {
     known_url: Option<String>,
 }
 
-#[derive(Debug)]
 enum Key {
     Fresh,
     File(PathBuf),
     Given(AccountKey),
+    Remote(ExternalKey, Arc<dyn RemoteSigner>),
 }
 
 impl AccountBuilder {
@@ -88,6 +90,43 @@ impl AccountBuilder {
         self
     }
 
+    /// Uses a key that is not in this process: `signer` has it sign, and nothing waits for it but the
+    /// request that it signs. Describe the key with [`external_key`](crate::external_key).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use acme_lib::{RemoteSigner, external_key, signature_from_der};
+    /// use acme_lib::proto::{SignError, ToSign};
+    ///
+    /// /// A key management service; its client knows how to reach it.
+    /// struct Kms(Arc<Client>);
+    ///
+    /// impl RemoteSigner for Kms {
+    ///     fn sign(&self, messages: &[ToSign]) -> Vec<Result<Vec<u8>, SignError>> {
+    ///         let sign = |message: &ToSign| {
+    ///             let der = self.0.sign(&message.key, &message.message).map_err(SignError::temporary)?;
+    ///             signature_from_der(&der, 32).map_err(SignError::permanent) // P-256
+    ///         };
+    ///         messages.iter().map(sign).collect()
+    ///     }
+    /// }
+    /// # struct Client;
+    /// # impl Client {
+    /// #     fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, std::io::Error> { Ok(Vec::new()) }
+    /// # }
+    /// # fn example(client: Arc<Client>, public_key_der: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = external_key("projects/p/keys/acme", public_key_der)?;
+    /// let builder = acme_lib::Account::builder(acme_lib::DirectoryUrl::LetsEncrypt)
+    ///     .remote_key(key, Kms(client));
+    /// # drop(builder);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remote_key(mut self, key: ExternalKey, signer: impl RemoteSigner + 'static) -> Self {
+        self.key = Key::Remote(key, Arc::new(signer));
+        self
+    }
+
     /// Uses this key instead of the one of [`key`](Self::key) if the CA takes it: the one of a
     /// [`change_key`](Account::change_key) that did not come to its end.
     /// [`acme_private_key_pem`](Account::acme_private_key_pem) says which one it was.
@@ -138,6 +177,10 @@ impl AccountBuilder {
             Key::Fresh => (AccountKey::generate(Algorithm::Es256)?, KeyPlace::Elsewhere, None),
             Key::File(path) => key_place::of_file(KeyFile::new(path))?,
             Key::Given(key) => (key, KeyPlace::Elsewhere, self.pending_key.map(Pending::elsewhere)),
+            Key::Remote(key, signer) => {
+                let driver = self.connect.driver()?.with_signer(signer);
+                return open_remote(driver, key, self.known_url, self.registration);
+            }
         };
         let driver = self.connect.driver()?;
         let (api_account, key) = match (self.known_url, pending) {
@@ -153,12 +196,32 @@ impl AccountBuilder {
                 (ApiAccount::from(&account), key)
             }
         };
-        Ok(Account::new(AccountParts {
-            api_account,
-            driver,
-            key: ChangingKey::new(key, place),
-            persist: None,
-            realm: String::new(),
-        }))
+        Ok(opened(api_account, driver, ChangingKey::new(Some(key), place)))
+    }
+}
+
+fn open_remote(
+    driver: Driver,
+    key: ExternalKey,
+    known_url: Option<String>,
+    registration: Registration,
+) -> Result<Account> {
+    let api_account = match known_url {
+        Some(url) => {
+            driver.with_session(|session| session.sign_in(&url, key))?;
+            ApiAccount::default()
+        }
+        None => ApiAccount::from(&driver.call(OpenAccount::new(key, registration))?),
+    };
+    Ok(opened(api_account, driver, ChangingKey::new(None, KeyPlace::Elsewhere)))
+}
+
+fn opened(api_account: ApiAccount, driver: Driver, key: ChangingKey<MemoryPersist>) -> Account {
+    Account::new(AccountParts { api_account, driver, key, persist: None, realm: String::new() })
+}
+
+impl fmt::Debug for AccountBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountBuilder").field("connect", &self.connect).finish_non_exhaustive()
     }
 }

@@ -13,7 +13,8 @@ use crate::persist::{ACCOUNT_KEY, NEW_ACCOUNT_KEY, Persist, PersistKey, PersistK
 
 /// The key that an account signs with, and its place.
 pub(crate) struct ChangingKey<P> {
-    current: Mutex<Arc<AccountKey>>,
+    /// None where it is not in this process.
+    current: Mutex<Option<Arc<AccountKey>>>,
     place: KeyPlace<P>,
     changing: Mutex<()>,
 }
@@ -46,12 +47,12 @@ enum Change<P> {
 }
 
 impl<P: Persist> ChangingKey<P> {
-    pub(crate) fn new(key: Arc<AccountKey>, place: KeyPlace<P>) -> Self {
+    pub(crate) fn new(key: Option<Arc<AccountKey>>, place: KeyPlace<P>) -> Self {
         Self { current: Mutex::new(key), place, changing: Mutex::default() }
     }
 
-    pub(crate) fn current(&self) -> Arc<AccountKey> {
-        Arc::clone(&lock(&self.current))
+    pub(crate) fn current(&self) -> Option<Arc<AccountKey>> {
+        lock(&self.current).clone()
     }
 
     /// Changes the key at the CA, then in its place.
@@ -60,13 +61,13 @@ impl<P: Persist> ChangingKey<P> {
         let pending = self.place.begin_change(Arc::new(new_key))?;
         match driver.call(RollOver::new(pending.key.clone())) {
             Ok(()) => {
-                *lock(&self.current) = Arc::clone(&pending.key);
+                *lock(&self.current) = Some(Arc::clone(&pending.key));
                 pending.commit()
             }
             Err(error @ acme_proto::Error::KeyUnsettled(_)) => Err(error.into()),
             Err(error) => {
                 // The first error is the one to tell; what is left costs a look at the next start.
-                drop(pending.abandon(&self.current()));
+                drop(pending.abandon(self.current().as_deref()));
                 Err(error.into())
             }
         }
@@ -132,11 +133,11 @@ impl<P: Persist> Pending<P> {
     }
 
     /// The old key stays; a store forgets nothing, so that the old one stands there twice.
-    fn abandon(self, old_key: &AccountKey) -> Result<()> {
+    fn abandon(self, old_key: Option<&AccountKey>) -> Result<()> {
         match self.change {
             Change::Elsewhere => Ok(()),
             Change::File(file, change) => change.abandon().map_err(|source| failed(file.path(), source)),
-            Change::Persist(kept) => kept.put(NEW_ACCOUNT_KEY, old_key),
+            Change::Persist(kept) => old_key.map_or(Ok(()), |key| kept.put(NEW_ACCOUNT_KEY, key)),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use acme_proto::{
     Algorithm, Challenge, ChallengeType, Checkpoint, Error, Flow, Identifier, Input, Intent, Issue, Issued,
     Jwk, OpenAccount, Operation, Registration, SecretText, Session, SignError, Signer, SolverError, Step,
-    StoreError,
+    StoreError, ToSign,
 };
 use http::Method;
 use jiff::Timestamp;
@@ -41,6 +41,10 @@ pub(crate) struct World {
     /// The number of the save that fails, counted from one.
     pub(crate) failing_save: usize,
     saves: usize,
+    /// The number of the message whose signing fails, counted from one.
+    pub(crate) failing_signature: usize,
+    pub(crate) sign_error_is_temporary: bool,
+    signatures: usize,
     width: usize,
     transcript: String,
 }
@@ -66,6 +70,9 @@ impl World {
             stuck: Vec::new(),
             failing_save: 0,
             saves: 0,
+            failing_signature: 0,
+            sign_error_is_temporary: false,
+            signatures: 0,
             width,
             transcript: String::new(),
         }
@@ -92,6 +99,7 @@ impl World {
         self.phases = 0;
         self.most_nonces_at_once = 0;
         self.saves = 0;
+        self.signatures = 0;
     }
 
     /// A new process: nothing is left but what was saved, and what the CA and the solver have.
@@ -173,8 +181,12 @@ impl World {
             Step::Withdraw(challenges) => {
                 Input::Solver(challenges.iter().map(|c| self.withdraw(c)).collect())
             }
+            Step::Sign(messages) => {
+                assert!((1..=self.width).contains(&messages.len()), "{} messages", messages.len());
+                self.note(&format!("sign {}", messages.len()));
+                Input::Signed(messages.iter().map(|message| self.sign(message)).collect())
+            }
             Step::Done(output) => return Err(output),
-            step => panic!("an unexpected step {}", if matches!(step, Step::Sign(_)) { "sign" } else { "?" }),
         })
     }
 
@@ -204,6 +216,18 @@ impl World {
         assert_eq!(read, checkpoint, "a checkpoint survives being written");
         self.saved = Some(read);
         Ok(())
+    }
+
+    /// As a toy signer does: the name of a key that is elsewhere is its `x`.
+    fn sign(&mut self, message: &ToSign) -> Result<Vec<u8>, SignError> {
+        self.signatures += 1;
+        if self.signatures != self.failing_signature {
+            return Ok(message.key.clone().into_bytes());
+        }
+        match self.sign_error_is_temporary {
+            true => Err(SignError::temporary("the token is busy")),
+            false => Err(SignError::permanent("the token is locked")),
+        }
     }
 
     fn present(&mut self, challenge: &Challenge) -> Result<(), SolverError> {

@@ -1,11 +1,14 @@
 //! Opening an account.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use acme_http::AsyncTransport;
 use acme_keys::{AccountKey, KeyFile};
-use acme_proto::{Algorithm, ExternalAccount, Mac, Registration};
+use acme_proto::{
+    Algorithm, AsyncRemoteSigner, ExternalAccount, ExternalKey, Mac, OpenAccount, Registration,
+};
 
 use super::Account;
 use super::key_place::{self, ChangingKey, Pending};
@@ -13,7 +16,6 @@ use crate::connect::{Connect, DirectoryUrl};
 use crate::error::Result;
 
 /// Settings for an [`Account`]; see the example on the [crate's page](crate).
-#[derive(Debug)]
 #[must_use = "nothing happens before open"]
 pub struct AccountBuilder {
     connect: Connect,
@@ -23,11 +25,11 @@ pub struct AccountBuilder {
     known_url: Option<String>,
 }
 
-#[derive(Debug)]
 enum Key {
     Fresh,
     File(PathBuf),
     Given(AccountKey),
+    Remote(ExternalKey, Arc<dyn AsyncRemoteSigner>),
 }
 
 impl AccountBuilder {
@@ -87,6 +89,48 @@ impl AccountBuilder {
         self
     }
 
+    /// Uses a key that is not in this process: `signer` has it sign, and nothing waits for it but the
+    /// request that it signs. Describe the key with [`external_key`](crate::external_key).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use acme_tokio::{AsyncRemoteSigner, external_key, signature_from_der};
+    /// use acme_tokio::proto::{SignError, SignFuture, ToSign};
+    ///
+    /// /// A key management service; its client knows how to reach it.
+    /// struct Kms(Arc<Client>);
+    ///
+    /// impl AsyncRemoteSigner for Kms {
+    ///     fn sign<'a>(&'a self, messages: &'a [ToSign]) -> SignFuture<'a> {
+    ///         Box::pin(async move {
+    ///             let mut signatures = Vec::new();
+    ///             for message in messages {
+    ///                 let signed = self.0.sign(&message.key, &message.message).await;
+    ///                 signatures.push(signed.map_err(SignError::temporary).and_then(|der| {
+    ///                     signature_from_der(&der, 32).map_err(SignError::permanent) // P-256
+    ///                 }));
+    ///             }
+    ///             signatures
+    ///         })
+    ///     }
+    /// }
+    /// # struct Client;
+    /// # impl Client {
+    /// #     async fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, std::io::Error> { Ok(Vec::new()) }
+    /// # }
+    /// # fn example(client: Arc<Client>, public_key_der: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = external_key("projects/p/keys/acme", public_key_der)?;
+    /// let builder = acme_tokio::Account::builder(acme_tokio::DirectoryUrl::LetsEncrypt)
+    ///     .remote_key(key, Kms(client));
+    /// # drop(builder);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remote_key(mut self, key: ExternalKey, signer: impl AsyncRemoteSigner + 'static) -> Self {
+        self.key = Key::Remote(key, Arc::new(signer));
+        self
+    }
+
     /// Uses this key instead of the one of [`key`](Self::key) if the CA takes it: the one of a
     /// [`change_key`](Account::change_key) that did not come to its end.
     /// [`acme_private_key_pem`](Account::acme_private_key_pem) says which one it was.
@@ -142,6 +186,14 @@ impl AccountBuilder {
                 (key, Some(file), pending)
             }
             Key::Given(key) => (key, None, self.pending_key.map(Pending::elsewhere)),
+            Key::Remote(key, signer) => {
+                let driver = self.connect.driver()?.with_signer(signer);
+                match self.known_url {
+                    Some(url) => driver.with_session(|session| session.sign_in(&url, key))?,
+                    None => drop(driver.call(OpenAccount::new(key, self.registration)).await?),
+                }
+                return Ok(Account::new(driver, ChangingKey::new(None, None)));
+            }
         };
         let driver = self.connect.driver()?;
         let key = match (self.known_url, pending) {
@@ -156,6 +208,12 @@ impl AccountBuilder {
                 key_place::open(&driver, key, pending, registration).await?
             }
         };
-        Ok(Account::new(driver, ChangingKey::new(key, file)))
+        Ok(Account::new(driver, ChangingKey::new(Some(key), file)))
+    }
+}
+
+impl fmt::Debug for AccountBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountBuilder").field("connect", &self.connect).finish_non_exhaustive()
     }
 }

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 
 /// The key that an account signs with, and its place.
 pub(crate) struct ChangingKey {
-    current: Mutex<Arc<AccountKey>>,
+    /// None where it is not in this process.
+    current: Mutex<Option<Arc<AccountKey>>>,
     file: Option<KeyFile>,
     changing: tokio::sync::Mutex<()>,
 }
@@ -26,12 +27,12 @@ pub(crate) struct Pending {
 
 impl ChangingKey {
     /// The key of an account; without a file the caller keeps it.
-    pub(crate) fn new(key: Arc<AccountKey>, file: Option<KeyFile>) -> Self {
+    pub(crate) fn new(key: Option<Arc<AccountKey>>, file: Option<KeyFile>) -> Self {
         Self { current: Mutex::new(key), file, changing: tokio::sync::Mutex::default() }
     }
 
-    pub(crate) fn current(&self) -> Arc<AccountKey> {
-        Arc::clone(&lock(&self.current))
+    pub(crate) fn current(&self) -> Option<Arc<AccountKey>> {
+        lock(&self.current).clone()
     }
 
     /// Changes the key at the CA, then in its place.
@@ -40,7 +41,7 @@ impl ChangingKey {
         let pending = self.begin_change(Arc::new(new_key)).await?;
         match driver.call(RollOver::new(pending.key.clone())).await {
             Ok(()) => {
-                *lock(&self.current) = Arc::clone(&pending.key);
+                *lock(&self.current) = Some(Arc::clone(&pending.key));
                 pending.commit().await
             }
             Err(error @ acme_proto::Error::KeyUnsettled(_)) => Err(error.into()),

@@ -10,6 +10,7 @@ mod http2;
 mod issue;
 mod operations;
 mod options;
+mod remote_keys;
 mod roll_over;
 mod server;
 mod transport;
