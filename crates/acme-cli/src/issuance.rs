@@ -2,7 +2,7 @@
 
 use acme_keys::{CertificateInfo, CertificateKey};
 use acme_lib::{IssueRequest, IssuedChain, PrivateKey};
-use acme_proto::{Identifier, ProblemKind, Solver};
+use acme_proto::{ChainPreference, Identifier, ProblemKind, Solver};
 use acme_store::{
     Attempt, CertificateName, CertificateRecord, Outcome, Publication, PublishedGeneration, Settings, Store,
     Timestamp,
@@ -336,6 +336,9 @@ fn request(settings: &Settings, before: Before, now: Timestamp) -> Result<IssueR
         (None, Some(profile)) => request.preferred_profile(profile),
         (None, None) => request,
     };
+    if let Some(name) = &settings.preferred_chain {
+        request = request.preferred_chain(ChainPreference::IssuerName(name.clone()));
+    }
     Ok(match (&settings.csr, before.key) {
         (Some(path), _) => request.csr(settings::read_csr(path)?.into_der()),
         (None, Some(key)) => request.private_key(key),

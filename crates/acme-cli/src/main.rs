@@ -33,6 +33,7 @@ mod moment;
 mod names;
 mod output;
 mod pebble;
+mod precedence;
 mod progress;
 mod rehearsal;
 mod report;
@@ -48,7 +49,6 @@ mod zerossl;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use args::Args;
@@ -58,7 +58,7 @@ use invocation::Invocation;
 use output::Output;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse_from(invocation::words()) {
+    let args = match precedence::parse() {
         Ok(args) => args,
         Err(error) => return refuse(&error).into(),
     };

@@ -127,6 +127,7 @@ pub(crate) struct IssueOptions {
     pub(crate) reuse_key: Option<bool>,
     pub(crate) profile: Option<String>,
     pub(crate) preferred_profile: Option<String>,
+    pub(crate) preferred_chain: Option<String>,
     pub(crate) not_after: Option<String>,
     pub(crate) deploy_hook: Option<String>,
     pub(crate) reload: Option<String>,
@@ -171,7 +172,7 @@ impl IssueOptions {
         let dns = args.dns.map(|provider| dns::method(&provider));
         let webroot = args.webroot.map(|dir| absolute(&dir).map(|dir| ChallengeMethod::Webroot { dir }));
         let options = Self {
-            names: names_of(&texts, csr.as_deref())?,
+            names: names_of(&texts, csr.as_deref(), args.name.is_some())?,
             name: args.name.map(CertificateName::new).transpose().map_err(SettingError::from)?,
             ca: staging.or(args.ca).as_deref().map(ca::parse).transpose()?,
             ca_root: ca_root.transpose()?,
@@ -182,6 +183,7 @@ impl IssueOptions {
             reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },
             profile: args.profile,
             preferred_profile: args.preferred_profile,
+            preferred_chain: args.preferred_chain,
             not_after: args.not_after,
             deploy_hook: args.deploy_hook.as_deref().map(hooks::absolute).transpose()?,
             reload: args.reload.as_deref().map(hooks::absolute).transpose()?,
@@ -206,7 +208,12 @@ impl IssueOptions {
             Some(remembered) => remembered.clone(),
             None => Settings::new(Vec::new(), ca::parse(ca::DEFAULT)?),
         };
-        settings.names = identifiers;
+        if !self.names.is_empty() {
+            settings.names = identifiers;
+        }
+        if settings.names.is_empty() {
+            return Err(names::NameError::Absent.into());
+        }
         if let Some(ca) = &self.ca
             && settings.ca.directory_url != ca.directory_url
         {
@@ -239,6 +246,7 @@ impl IssueOptions {
         let members = [
             (&self.profile, &mut settings.profile),
             (&self.preferred_profile, &mut settings.preferred_profile),
+            (&self.preferred_chain, &mut settings.preferred_chain),
             (&self.not_after, &mut settings.not_after),
             (&self.deploy_hook, &mut settings.deploy_hook),
             (&self.reload, &mut settings.reload),
@@ -287,8 +295,12 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// The names that are given, or else those of the certificate signing request.
-fn names_of(texts: &[String], csr: Option<&Path>) -> Result<Vec<Name>, Error> {
-    let Some(path) = csr else { return Ok(names::parse_all(texts)?) };
+fn names_of(texts: &[String], csr: Option<&Path>, has_certificate: bool) -> Result<Vec<Name>, Error> {
+    let Some(path) = csr else {
+        // Those of the certificate that is named.
+        let is_remembered = texts.is_empty() && has_certificate;
+        return if is_remembered { Ok(Vec::new()) } else { Ok(names::parse_all(texts)?) };
+    };
     let requested = read_csr(path)?.names().to_vec();
     if texts.is_empty() {
         let texts: Vec<String> = requested.iter().map(ToString::to_string).collect();

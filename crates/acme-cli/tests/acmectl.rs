@@ -22,6 +22,7 @@ mod acmectl {
     mod options;
     mod pdns_api;
     mod pebble;
+    mod precedence;
     mod renew;
     mod renewal_info;
     mod revoke;

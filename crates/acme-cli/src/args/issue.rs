@@ -89,6 +89,11 @@ pub(crate) struct IssueArgs {
     #[arg(long, env = "ACME_PREFERRED_PROFILE", hide_env = true, value_name = "NAME")]
     #[arg(help_heading = "Certificate")]
     pub(crate) preferred_profile: Option<String>,
+    /// The common name of the root that the chain should end in, if the CA has such a chain; empty: the
+    /// first one
+    #[arg(long, env = "ACME_PREFERRED_CHAIN", hide_env = true, value_name = "CN")]
+    #[arg(help_heading = "Certificate")]
+    pub(crate) preferred_chain: Option<String>,
     /// When it is to end: a moment as in 2027-01-31T12:00:00Z, or a time from now, again at each
     /// renewal, as in 30d or 36h; not every CA takes it; empty: as the CA has it
     #[arg(long, env = "ACME_NOT_AFTER", hide_env = true, value_name = "TIME", help_heading = "Certificate")]

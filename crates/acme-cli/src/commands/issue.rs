@@ -30,14 +30,8 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
         return dry_run(context, &options);
     }
     // With a CA that is no good there is no need to make a directory first.
-    let first_look = options.merge(None)?;
     let registration = &options.registration;
-    if !context.has_store() {
-        account::check_binding(None, &first_look.ca, &first_look.account, registration)?;
-    }
-    if options.ca.is_some() || !context.has_store() {
-        names::check(&first_look.names, &ca::policy(&first_look.ca), first_look.profile.as_deref())?;
-    }
+    first_look(context, &options)?;
     let store = context.store()?;
     sweep::sweep(context, &store)?;
     let lineage = Lineage::find(&store, &options)?;
@@ -71,6 +65,22 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
         }
     };
     finish(context, &store, &record, &settings, obtained, &changes)
+}
+
+/// Refuses what can't be right whatever is kept here.
+fn first_look(context: &Context, options: &IssueOptions) -> Result<(), Error> {
+    // Names that are not given are those that are remembered.
+    if options.names.is_empty() && context.has_store() {
+        return Ok(());
+    }
+    let settings = options.merge(None)?;
+    if !context.has_store() {
+        account::check_binding(None, &settings.ca, &settings.account, &options.registration)?;
+    }
+    if options.ca.is_some() || !context.has_store() {
+        names::check(&settings.names, &ca::policy(&settings.ca), settings.profile.as_deref())?;
+    }
+    Ok(())
 }
 
 fn dry_run(context: &Context, options: &IssueOptions) -> Result<Status, Error> {

@@ -146,6 +146,9 @@ impl Show<'_> {
         if let Some(profile) = &settings.preferred_profile {
             sheet.add("profile", format!("{profile}, if the CA gives it"));
         }
+        if let Some(name) = &settings.preferred_chain {
+            sheet.add("chain", format!("to {name}, if the CA has one"));
+        }
         if let Some(text) = &settings.not_after {
             sheet.add("asked to end", text.as_str());
         }
@@ -214,6 +217,7 @@ impl Show<'_> {
             "csr": settings.csr,
             "profile": settings.profile,
             "preferred_profile": settings.preferred_profile,
+            "preferred_chain": settings.preferred_chain,
             "asked_not_after": settings.not_after,
             "deploy_hook": settings.deploy_hook,
             "reload": settings.reload,

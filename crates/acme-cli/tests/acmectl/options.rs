@@ -123,6 +123,8 @@ fn help_of_what_is_issued() {
       --profile <NAME>            The CA's profile, without which no certificate is wanted; empty:
                                   as the CA has it
       --preferred-profile <NAME>  The CA's profile, if it gives it; empty: as the CA has it
+      --preferred-chain <CN>      The common name of the root that the chain should end in, if the
+                                  CA has such a chain; empty: the first one
       --not-after <TIME>          When it is to end: a moment as in 2027-01-31T12:00:00Z, or a time
                                   from now, again at each renewal, as in 30d or 36h; not every CA
                                   takes it; empty: as the CA has it

@@ -55,6 +55,7 @@ fn optional(settings: &Settings) -> impl Iterator<Item = (&'static str, &String)
         ("--key-type", &settings.key_type),
         ("--profile", &settings.profile),
         ("--preferred-profile", &settings.preferred_profile),
+        ("--preferred-chain", &settings.preferred_chain),
         ("--not-after", &settings.not_after),
         ("--deploy-hook", &settings.deploy_hook),
         ("--reload", &settings.reload),
