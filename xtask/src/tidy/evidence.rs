@@ -30,9 +30,12 @@ fn is_there(workspace: &Workspace, name: &str) -> bool {
     }
     match rest.split_once("::") {
         Some((module, function)) => {
-            let (file, head) = (format!("/{module}.rs"), format!("fn {function}("));
+            let (file, head) = (format!("/{module}.rs"), format!("fn {function}"));
+            let begins = |rest: &str| rest.starts_with(['(', '<']);
             workspace.sources.iter().any(|source| {
-                source.package == package && source.path.ends_with(&file) && source.text.contains(&head)
+                source.package == package
+                    && source.path.ends_with(&file)
+                    && source.text.split(&head).skip(1).any(begins)
             })
         }
         None => {
