@@ -12,6 +12,7 @@ pub mod command;
 pub mod dns;
 pub mod namespace;
 pub mod nginx;
+pub mod pdns;
 pub mod pebble;
 pub mod registry;
 pub mod web;

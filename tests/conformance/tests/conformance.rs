@@ -11,6 +11,8 @@ mod colour;
 mod command;
 #[path = "conformance/pebble.rs"]
 mod pebble;
+#[path = "conformance/powerdns.rs"]
+mod powerdns;
 #[path = "conformance/readme.rs"]
 mod readme;
 #[path = "conformance/suites.rs"]

@@ -88,9 +88,10 @@ fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<bool, Box<dyn 
 /// `env` after `sudo`, which clears the environment.
 const QUIET: [&str; 4] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
 
+const DNS: &str = "a DNS server with an API, for dns-01";
 const CLIENT: &str = "a client of other people's, for the test CA";
 
-const PEERS: [Peer; 12] = [
+const PEERS: [Peer; 15] = [
     Peer {
         program: "caddy",
         package: "caddy",
@@ -109,6 +110,13 @@ const PEERS: [Peer; 12] = [
         package: "openssl",
         purpose: "a second opinion on keys, CSRs and certificates",
     },
+    Peer { program: "pdns_server", package: "pdns-server", purpose: DNS },
+    Peer {
+        program: "../share/pdns-backend-sqlite3/schema/schema.sqlite3.sql",
+        package: "pdns-backend-sqlite3",
+        purpose: DNS,
+    },
+    Peer { program: "sqlite3", package: "sqlite3", purpose: "makes the database of the DNS server" },
     Peer {
         program: "pebble",
         package: "pebble",

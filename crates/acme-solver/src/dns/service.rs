@@ -107,7 +107,7 @@ const SERVICES: &[Service] = &[
         aliases: &["powerdns"],
         title: "PowerDNS",
         variables: PowerDns::VARIABLES,
-        exercise: Exercise::Description,
+        exercise: Exercise::Real,
         make: PowerDns::provider,
     },
     Service {
