@@ -2,6 +2,7 @@
 //! While a child process is what this one is about, it gets them all.
 
 use std::io::{self, IsTerminal as _};
+use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -60,12 +61,22 @@ impl Signals {
         self.check()
     }
 
-    /// Lets a child process have the signals from now on, or nobody any more.
-    pub(crate) fn pass_on_to(&self, child: Option<Pid>) {
-        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = child;
-        if child.is_some() && self.interrupt.is_triggered() {
+    /// Starts a child process that has the signals from its first moment on.
+    pub(crate) fn start(&self, command: &mut Command) -> io::Result<Child> {
+        // A signal that comes before the child is known waits for the lock.
+        let mut slot = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.spawn()?;
+        *slot = process(&child);
+        drop(slot);
+        if self.interrupt.is_triggered() {
             self.is_passed_on(SIGTERM);
         }
+        Ok(child)
+    }
+
+    /// Has the signals again.
+    pub(crate) fn take_back(&self) {
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn is_passed_on(&self, signal: i32) -> bool {
@@ -88,4 +99,9 @@ impl Signals {
         *self.asked.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.asked.1.notify_all();
     }
+}
+
+/// A child's process identifier, in the words of the system.
+pub(crate) fn process(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }

@@ -14,7 +14,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use acme_testca::{Script, TestCa};
-use rustix::process::{Pid, WaitId, WaitIdOptions};
+use rustix::process::{WaitId, WaitIdOptions};
 use serde_json::json;
 
 use super::{CommandError, file};
@@ -23,6 +23,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::settings;
+use crate::signals;
 
 pub(crate) fn run(context: &Context, args: DevCaArgs) -> Result<Status, Error> {
     if let Some(words) = &args.pebble {
@@ -148,19 +149,15 @@ fn command(
     variables: &[(&'static str, OsString)],
 ) -> Result<Status, Error> {
     let failed = |source| CommandError::Program { program: program.to_string_lossy().into_owned(), source };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        .spawn()
-        .map_err(failed)?;
-    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    context.signals.pass_on_to(process);
-    if let Some(process) = process {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+    let mut child = context.signals.start(&mut command).map_err(failed)?;
+    if let Some(process) = signals::process(&child) {
         // Its number is its own until it is waited for, and signals go there until then.
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         let _ = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(process), ended));
     }
-    context.signals.pass_on_to(None);
+    context.signals.take_back();
     Ok(Status::Program(code(child.wait().map_err(failed)?)))
 }
 

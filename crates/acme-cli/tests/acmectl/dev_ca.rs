@@ -140,8 +140,8 @@ fn acmectl_obtains_a_certificate_from_it() {
 #[test]
 fn a_signal_is_passed_on() {
     let world = World::new();
-    let script = "trap 'echo told; exit 3' TERM; echo ready; while :; do read -r _ < fifo || true; done";
-    assert!(Command::new("mkfifo").arg(world.path("fifo")).status().unwrap().success());
+    // A shell looks for signals between two commands only, so none of them may last.
+    let script = "trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.01; done";
     let mut child = command(&world, "", &["sh", "-c", script]).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -159,8 +159,7 @@ fn a_signal_is_passed_on() {
 fn ctrl_c_is_a_matter_of_the_program() {
     let world = World::new();
     let script = "trap 'echo told; n=1$n; [ \"$n\" = 11 ] && exit 4' INT; echo ready; \
-                  while :; do read -r _ < fifo || true; done";
-    assert!(Command::new("mkfifo").arg(world.path("fifo")).status().unwrap().success());
+                  while :; do sleep 0.01; done";
     // A shell sets no trap for a signal that it was started with ignored, as in the background.
     let mut line = command(&world, "", &["env", "--default-signal=INT", "sh", "-c", script]);
     let mut child = line.env("TMPDIR", world.path("tmp")).spawn();
