@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+use acme_solver::dns::DnsSolver;
 use acme_solver::{
-    BindError, Checked, Finding, Http01, PortOwner, SelfCheck, TlsAlpn01, Webroot, WebrootError,
+    BindError, Checked, Finding, Http01, PortOwner, Propagated, RecordKind, ResolveError, SelfCheck,
+    TlsAlpn01, Webroot, WebrootError,
 };
 use acme_store::{CertificateName, ChallengeMethod, Store};
 
@@ -149,7 +152,8 @@ pub(crate) fn prepare(
             let ready = dns::prepare(provider, files)?;
             let how = format!("dns-01 through {}", dns::title(provider));
             ready.tell_needs(&context.output);
-            Ok(Prepared { solver: Box::new(ready.solver), how, dev_port: ValidationPort::Http(HTTP_PORT) })
+            let solver = seen_everywhere(ready.solver, context, names);
+            Ok(Prepared { solver, how, dev_port: ValidationPort::Http(HTTP_PORT) })
         }
         ChallengeMethod::Http { listen } => {
             let listener = Http01::bind(&*listen_at(listen, HTTP_PORT, is_dev))
@@ -180,6 +184,27 @@ pub(crate) fn prepare(
         }
         _ => Err(ChallengeError::Method),
     }
+}
+
+/// Writes where CNAMEs lead, and waits until every server of the zone shows what was written.
+fn seen_everywhere(solver: DnsSolver, context: &Context, names: &[Identifier]) -> Box<dyn Solver + Send> {
+    let (resolver, output) = (context.settings.resolver.clone(), context.output.clone());
+    let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
+    if let Err(error @ (ResolveError::Silent { .. } | ResolveError::NoResolver)) =
+        resolver.look_up(&first, RecordKind::Ns)
+    {
+        output.warn(format_args!("{error}: whether the records can be seen everywhere is not looked at"));
+        return Box::new(solver);
+    }
+    let solver = solver.with_delegation(Arc::new(resolver.clone()));
+    let solver = Propagated::new(solver, resolver).go_on_unseen().observe(move |sighting| {
+        let zone = &sighting.zone.name;
+        output.progress(format_args!("the servers of {zone} after {} s:", sighting.waited.as_secs()));
+        for (server, address, standing) in sighting.standings() {
+            output.progress(format_args!("  {server} ({}) {standing}", address.ip()));
+        }
+    });
+    Box::new(solver)
 }
 
 /// Sets up what answers http-01, without a look at what comes of it.

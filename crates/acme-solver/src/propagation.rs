@@ -22,6 +22,7 @@ pub struct Propagated<S> {
     longest_wait: Duration,
     pause: Box<dyn FnMut(Duration) + Send>,
     observer: Observer,
+    is_lenient: bool,
 }
 
 /// Who is told what was seen.
@@ -67,6 +68,7 @@ impl<S> Propagated<S> {
             longest_wait: LONGEST_WAIT,
             pause: Box::new(thread::sleep),
             observer: Observer(Box::new(|_| {})),
+            is_lenient: false,
         }
     }
 
@@ -88,12 +90,17 @@ impl<S> Propagated<S> {
         Self { observer: Observer(Box::new(observer)), ..self }
     }
 
+    /// Goes on without a look where no resolver answers, or where they know of no zone: a network may
+    /// let nobody ask, and what nobody can see is for the CA to judge.
+    #[must_use]
+    pub fn go_on_unseen(self) -> Self {
+        Self { is_lenient: true, ..self }
+    }
+
     /// Waits for the records of some challenges; one outcome for each.
     fn wait(&mut self, challenges: &[&Challenge]) -> Vec<Result<(), SolverError>> {
-        let places: Vec<_> = challenges
-            .iter()
-            .map(|challenge| self.resolver.zone(&challenge.dns_name()).map_err(SolverErrorSource::from))
-            .collect();
+        let names: Vec<_> = challenges.iter().map(|challenge| challenge.dns_name()).collect();
+        let places = self.resolver.zones(&names);
         let mut zones: BTreeMap<String, (Zone, Vec<(String, String)>)> = BTreeMap::new();
         for (challenge, place) in challenges.iter().zip(&places) {
             let Ok(zone) = place else { continue };
@@ -104,9 +111,13 @@ impl<S> Propagated<S> {
             zones.into_iter().map(|(name, (zone, records))| (name, self.watch(zone, records))).collect();
         places
             .into_iter()
-            .map(|place| {
-                let zone = place?;
-                seen.get(&zone.name).map_or(Ok(()), |sighting| sighting.outcome())
+            .map(|place| match place {
+                Err(error) if self.is_lenient && is_unseen(&error) => {
+                    tracing::warn!(%error, "whether the record can be seen is not known");
+                    Ok(())
+                }
+                Err(error) => Err(SolverErrorSource::from(error).0),
+                Ok(zone) => seen.get(&zone.name).map_or(Ok(()), Sighting::outcome),
             })
             .collect()
     }
@@ -166,6 +177,16 @@ fn standing(answers: &[Answer], records: &[(String, String)]) -> Standing {
     match answers.iter().any(Answer::is_given) {
         true => Standing::Lacks,
         false => Standing::Dead,
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shows => "shows the records",
+            Self::Lacks => "lacks some of the records",
+            Self::Dead => "gives no answer",
+        })
     }
 }
 
@@ -241,9 +262,11 @@ impl From<ResolveError> for SolverErrorSource {
     }
 }
 
-impl From<SolverErrorSource> for SolverError {
-    fn from(error: SolverErrorSource) -> Self {
-        error.0
+/// Whether nothing could be seen, rather than something that is wrong.
+fn is_unseen(error: &ResolveError) -> bool {
+    match error {
+        ResolveError::NoResolver | ResolveError::NoZone(_) | ResolveError::Silent { .. } => true,
+        ResolveError::Aliases(_) | ResolveError::Code { .. } | ResolveError::Name(_) => false,
     }
 }
 

@@ -1,15 +1,17 @@
 //! DNS as others see it: what a resolver says, and what each server of a zone says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
+use acme_proto::SolverError;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
+use crate::dns::Delegation;
 use query::{Peer, Question};
 
 mod query;
@@ -208,8 +210,30 @@ impl Resolver {
     /// Finds the zone that holds a name, at the end of the name's CNAMEs, and the zone's servers.
     ///
     /// # Errors
-    /// When no resolver answers, or when they find no zone.
+    /// When no resolver answers, or when they find no zone below a top-level domain.
     pub fn zone(&self, name: &str) -> Result<Zone, ResolveError> {
+        let (owner, canonical) = self.locate(name)?;
+        Ok(Zone { name: text(&owner), canonical: text(&canonical), servers: self.servers_of(&owner)? })
+    }
+
+    /// Finds the zones of several names, as [`zone`](Self::zone) does; the servers of a zone are looked
+    /// up once.
+    pub fn zones(&self, names: &[String]) -> Vec<Result<Zone, ResolveError>> {
+        let mut known: BTreeMap<Name, Vec<NameServer>> = BTreeMap::new();
+        let mut find = |name: &String| {
+            let (owner, canonical) = self.locate(name)?;
+            let servers = match known.get(&owner) {
+                Some(servers) => servers.clone(),
+                None => self.servers_of(&owner)?,
+            };
+            known.insert(owner.clone(), servers.clone());
+            Ok(Zone { name: text(&owner), canonical: text(&canonical), servers })
+        };
+        names.iter().map(&mut find).collect()
+    }
+
+    /// The zone's name, and where the name's CNAMEs end.
+    fn locate(&self, name: &str) -> Result<(Name, Name), ResolveError> {
         let mut canonical = parse(name)?;
         for _ in 0..=MAX_ALIASES {
             let answer = self.ask(&canonical, RecordType::SOA)?;
@@ -220,7 +244,9 @@ impl Resolver {
                 .map(|record| &record.name)
                 .max_by_key(|owner| owner.num_labels());
             match owner {
-                Some(owner) => return self.served(owner, &end),
+                // What the root or a top-level domain answers for is a name that nobody has.
+                Some(owner) if owner.num_labels() > 1 => return Ok((owner.clone(), end)),
+                Some(_) => return Err(ResolveError::NoZone(name.to_string())),
                 None if end == canonical => return Err(ResolveError::NoZone(name.to_string())),
                 None => canonical = end,
             }
@@ -275,18 +301,11 @@ impl Resolver {
         parsed.into_iter().map(answer).collect()
     }
 
-    fn served(&self, owner: &Name, canonical: &Name) -> Result<Zone, ResolveError> {
+    fn servers_of(&self, owner: &Name) -> Result<Vec<NameServer>, ResolveError> {
         let answer = self.ask(owner, RecordType::NS)?;
         let names: BTreeSet<_> = answer.answers.iter().filter_map(name_server).cloned().collect();
-        let server = |name: Name| {
-            let addresses = self.addresses(&name);
-            NameServer { addresses, name: text(&name) }
-        };
-        Ok(Zone {
-            name: text(owner),
-            canonical: text(canonical),
-            servers: names.into_iter().take(MAX_SERVERS).map(server).collect(),
-        })
+        let server = |name: Name| NameServer { addresses: self.addresses(&name), name: text(&name) };
+        Ok(names.into_iter().take(MAX_SERVERS).map(server).collect())
     }
 
     /// The addresses of a name; none where they can't be found out.
@@ -326,6 +345,22 @@ impl Resolver {
             }
         }
         Err(last.unwrap_or(ResolveError::NoResolver))
+    }
+}
+
+/// Writes where a CNAME leads; where nothing can be looked up, at the name itself.
+impl Delegation for Resolver {
+    fn canonical(&self, name: &str) -> Result<String, SolverError> {
+        match self.zone(name) {
+            Ok(zone) => Ok(zone.canonical),
+            Err(ResolveError::NoResolver | ResolveError::NoZone(_) | ResolveError::Silent { .. }) => {
+                Ok(name.to_string())
+            }
+            Err(error @ ResolveError::Code { .. }) => Err(SolverError::temporary(error)),
+            Err(error @ (ResolveError::Aliases(_) | ResolveError::Name(_))) => {
+                Err(SolverError::permanent(error))
+            }
+        }
     }
 }
 

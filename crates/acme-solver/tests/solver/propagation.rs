@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+use acme_solver::dns::Delegation;
 use acme_solver::{MIN_LOOKS, Propagated, Sighting, Standing};
+use hickory_proto::op::ResponseCode;
 
 use super::challenge::{TOKEN, identifier, of_kind};
 use super::name_server::{Content, Servers};
@@ -170,4 +172,38 @@ fn what_the_solver_could_not_do_is_not_waited_for() {
     assert!(solver.withdraw(&[challenge("example.test")])[0].is_ok());
     assert_eq!(solver.challenge_types(&identifier("example.test")), [ChallengeType::Dns01]);
     assert_eq!(servers.each[0].content.lock().unwrap().asked, 0);
+}
+
+#[test]
+fn what_nobody_can_see_is_for_the_ca_to_judge_where_that_is_wanted() {
+    let world = world(1, 1, |_| panic!("no wait"));
+    let mut solver = world.solver.go_on_unseen();
+    assert!(solver.present(&[challenge("www.nowhere.invalid")])[0].is_ok());
+    world.servers.change(0, |content| content.is_silent = true);
+    assert!(solver.present(&[challenge("www.example.test")])[0].is_ok());
+    world
+        .servers
+        .change(0, |content| (content.is_silent, content.code) = (false, Some(ResponseCode::ServFail)));
+    assert!(solver.present(&[challenge("www.example.test")])[0].as_ref().unwrap_err().is_temporary());
+}
+
+#[test]
+fn records_are_written_where_cnames_lead() {
+    let world = world(1, 1, |_| {});
+    let resolver = resolver(&world.servers);
+    world.servers.change(0, |content| content.add_alias("_acme-challenge.a.test", "proof.example.test"));
+    assert_eq!(resolver.canonical("_acme-challenge.a.test").unwrap(), "proof.example.test");
+    assert_eq!(resolver.canonical("_acme-challenge.b.test").unwrap(), "_acme-challenge.b.test");
+    world.servers.change(0, |content| content.code = Some(ResponseCode::ServFail));
+    assert!(resolver.canonical("_acme-challenge.a.test").unwrap_err().is_temporary());
+}
+
+#[test]
+fn servers_of_a_zone_are_looked_up_once_for_many_names() {
+    let world = world(1, 1, |_| panic!("no wait"));
+    let challenges: Vec<_> =
+        (0..20).map(|number| challenge(&format!("host-{number}.example.test"))).collect();
+    let mut solver = world.solver;
+    assert!(solver.present(&challenges).iter().all(Result::is_ok));
+    assert_eq!(world.servers.each[0].content.lock().unwrap().asked, 20 + 3, "NS, A and AAAA");
 }
