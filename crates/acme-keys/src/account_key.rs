@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{CryptoOperation, Error, Item};
 use crate::key_pair::{EcdsaFormat, KeyPair, Kind};
+use crate::ml_dsa::ParameterSet;
 use crate::pem;
 use crate::tlv::{self, Tlv};
 
@@ -41,20 +42,25 @@ impl AccountKey {
     ///
     /// # Errors
     /// [`Error::Crypto`] when the library can't; [`Error::UnsupportedKey`] for an algorithm that
-    /// this version does not know.
+    /// this version does not know, or knows with the feature `preview` only: ML-DSA.
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         let kind = match algorithm {
             Algorithm::EdDsa => Kind::Ed25519,
             Algorithm::Es256 => Kind::P256,
             Algorithm::Es384 => Kind::P384,
             Algorithm::Rs256 => Kind::Rsa(KeySize::Rsa2048),
-            other => return Err(Error::UnsupportedKey { found: other.as_str().to_owned() }),
+            other @ (Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 | _) => {
+                match ParameterSet::of_algorithm(other) {
+                    Some(set) => Kind::MlDsa(set),
+                    None => return Err(Error::UnsupportedKey { found: other.as_str().to_owned() }),
+                }
+            }
         };
         KeyPair::generate(kind, EcdsaFormat::Fixed).and_then(Self::new)
     }
 
     /// Reads the first private key of a PEM text: `PRIVATE KEY` (PKCS#8), `EC PRIVATE KEY` (SEC1)
-    /// or `RSA PRIVATE KEY` (PKCS#1).
+    /// or `RSA PRIVATE KEY` (PKCS#1). One of ML-DSA is in PKCS#8, with its seed (RFC 9881, section 6).
     ///
     /// # Errors
     /// [`Error::Pem`] when there is none or it is damaged, and those of
@@ -92,6 +98,7 @@ impl Signer for AccountKey {
             KeyPair::Ed25519(_) => Algorithm::EdDsa,
             KeyPair::P256(_) => Algorithm::Es256,
             KeyPair::P384(_) => Algorithm::Es384,
+            KeyPair::MlDsa(set, _) => set.algorithm(),
             KeyPair::Rsa(_) => Algorithm::Rs256,
         }
     }
@@ -122,6 +129,7 @@ fn jwk(pair: &KeyPair) -> Result<Jwk, Error> {
         KeyPair::Ed25519(_) => {
             Ok(Jwk::Okp { curve: "Ed25519", x: URL_SAFE_NO_PAD.encode(pair.public_key()) })
         }
+        KeyPair::MlDsa(set, _) => Ok(set.jwk(pair.public_key())),
         KeyPair::Rsa(_) => rsa_jwk(pair.public_key()).map_err(|error| Error::der(Item::PrivateKey, error)),
     }
 }

@@ -71,6 +71,9 @@ impl KeyType {
             KeyPair::P256(_) => Ok(Self::EcdsaP256),
             KeyPair::P384(_) => Ok(Self::EcdsaP384),
             KeyPair::Ed25519(_) => Err(Error::UnsupportedKey { found: "Ed25519".to_owned() }),
+            KeyPair::MlDsa(set, _) => {
+                Err(Error::UnsupportedKey { found: set.algorithm().as_str().to_owned() })
+            }
             KeyPair::Rsa(pair) => match pair.public_modulus_len() * 8 {
                 2048 => Ok(Self::Rsa2048),
                 3072 => Ok(Self::Rsa3072),

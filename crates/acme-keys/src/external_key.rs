@@ -12,6 +12,7 @@ use spki::SubjectPublicKeyInfoRef;
 use crate::account_key::{ec_jwk, rsa_jwk};
 use crate::error::{Error, Item};
 use crate::key_pair::oid_name;
+use crate::ml_dsa::ParameterSet;
 
 /// Describes a key that is elsewhere by its public key, a DER `SubjectPublicKeyInfo`, as services and
 /// `openssl pkey -pubout -outform DER` give it. `name` is what its signer is asked with.
@@ -29,7 +30,10 @@ pub fn external_key(name: impl Into<String>, public_key_der: &[u8]) -> Result<Ex
         (ID_EC_PUBLIC_KEY, Some(other)) => return Err(Error::UnsupportedKey { found: oid_name(other) }),
         (RSA_ENCRYPTION, _) => (Algorithm::Rs256, rsa_jwk(key).map_err(unreadable)?),
         (ID_ED_25519, _) => (Algorithm::EdDsa, Jwk::Okp { curve: "Ed25519", x: URL_SAFE_NO_PAD.encode(key) }),
-        (other, _) => return Err(Error::UnsupportedKey { found: oid_name(other) }),
+        (other, _) => match ParameterSet::of_oid(other) {
+            Some(set) => (set.algorithm(), set.jwk(key)),
+            None => return Err(Error::UnsupportedKey { found: oid_name(other) }),
+        },
     };
     Ok(ExternalKey { name: name.into(), algorithm, jwk, public_key_der: public_key_der.to_vec() })
 }

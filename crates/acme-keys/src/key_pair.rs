@@ -7,7 +7,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
     ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _,
-    RSA_PKCS1_SHA256, RsaKeyPair,
+    PqdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use const_oid::db::DB;
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
@@ -18,6 +18,7 @@ use spki::{AlgorithmIdentifier, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
 use crate::error::{CryptoOperation, Error, Item};
+use crate::ml_dsa::{self, ParameterSet};
 use crate::tlv::{self, Tlv};
 
 /// How an ECDSA signature is written.
@@ -35,6 +36,7 @@ pub(crate) enum Kind {
     P256,
     P384,
     Ed25519,
+    MlDsa(ParameterSet),
     Rsa(KeySize),
 }
 
@@ -44,6 +46,7 @@ pub(crate) enum KeyPair {
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
+    MlDsa(ParameterSet, PqdsaKeyPair),
     Rsa(RsaKeyPair),
 }
 
@@ -53,6 +56,7 @@ impl KeyPair {
             Kind::P256 => EcdsaKeyPair::generate(p256(format)).map(Self::P256),
             Kind::P384 => EcdsaKeyPair::generate(p384(format)).map(Self::P384),
             Kind::Ed25519 => Ed25519KeyPair::generate().map(Self::Ed25519),
+            Kind::MlDsa(set) => PqdsaKeyPair::generate(set.signing()).map(|pair| Self::MlDsa(set, pair)),
             Kind::Rsa(size) => RsaKeyPair::generate(size).map(Self::Rsa),
         }
         .map_err(|Unspecified| Error::Crypto(CryptoOperation::Generate))
@@ -72,7 +76,10 @@ impl KeyPair {
             }
             Encoding::Pkcs8 { algorithm: RSA_ENCRYPTION, .. } => RsaKeyPair::from_pkcs8(der).map(Self::Rsa),
             Encoding::Pkcs8 { algorithm, .. } => {
-                return Err(Error::UnsupportedKey { found: oid_name(algorithm) });
+                return match ParameterSet::of_oid(algorithm) {
+                    Some(set) => ml_dsa::decode(set, der).map(|pair| Self::MlDsa(set, pair)),
+                    None => Err(Error::UnsupportedKey { found: oid_name(algorithm) }),
+                };
             }
         }
         .map_err(rejected)
@@ -84,6 +91,7 @@ impl KeyPair {
             Self::P256(pair) | Self::P384(pair) => pair.to_pkcs8v1().map(|document| copy(document.as_ref())),
             // Version 1, without the public half: openssl reads no other.
             Self::Ed25519(pair) => pair.to_pkcs8v1().map(|document| copy(document.as_ref())),
+            Self::MlDsa(_, pair) => pair.to_pkcs8v1().map(|document| copy(document.as_ref())),
             Self::Rsa(pair) => AsDer::<Pkcs8V1Der<'_>>::as_der(pair).map(|document| copy(document.as_ref())),
         }
         .map_err(|Unspecified| Error::Crypto(CryptoOperation::Encode))
@@ -95,6 +103,7 @@ impl KeyPair {
             Self::P256(_) => (ID_EC_PUBLIC_KEY, Some(AnyRef::from(&SECP_256_R_1))),
             Self::P384(_) => (ID_EC_PUBLIC_KEY, Some(AnyRef::from(&SECP_384_R_1))),
             Self::Ed25519(_) => (ID_ED_25519, None),
+            Self::MlDsa(set, _) => (set.oid(), None),
             Self::Rsa(_) => (RSA_ENCRYPTION, Some(AnyRef::NULL)),
         };
         BitStringRef::from_bytes(self.public_key())
@@ -105,16 +114,18 @@ impl KeyPair {
             .map_err(|_| Error::Crypto(CryptoOperation::Encode))
     }
 
-    /// The bare public key: an uncompressed point, 32 octets, or an `RSAPublicKey`.
+    /// The bare public key: an uncompressed point, an `RSAPublicKey`, or else octets without structure.
     pub(crate) fn public_key(&self) -> &[u8] {
         match self {
             Self::P256(pair) | Self::P384(pair) => pair.public_key().as_ref(),
             Self::Ed25519(pair) => pair.public_key().as_ref(),
+            Self::MlDsa(_, pair) => pair.public_key().as_ref(),
             Self::Rsa(pair) => pair.public_key().as_ref(),
         }
     }
 
-    /// Signs, with SHA-256 for P-256 and RSA (PKCS#1 v1.5) and SHA-384 for P-384.
+    /// Signs, with SHA-256 for P-256 and RSA (PKCS#1 v1.5), SHA-384 for P-384, and an empty context
+    /// for ML-DSA.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let random = SystemRandom::new();
         match self {
@@ -122,6 +133,10 @@ impl KeyPair {
                 pair.sign(&random, message).map(|signature| signature.as_ref().to_vec())
             }
             Self::Ed25519(pair) => pair.try_sign(message).map(|signature| signature.as_ref().to_vec()),
+            Self::MlDsa(_, pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(message, &mut signature).map(|_| signature)
+            }
             Self::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map(|()| signature)
@@ -191,7 +206,7 @@ fn copy(document: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(document.to_vec())
 }
 
-fn rejected(error: KeyRejected) -> Error {
+pub(crate) fn rejected(error: KeyRejected) -> Error {
     Error::KeyRejected(error.into())
 }
 

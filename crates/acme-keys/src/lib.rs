@@ -26,6 +26,10 @@
 //! # Secrets
 //! `Debug` of a key prints the type's name. Private material that is held as bytes is wiped when
 //! it is dropped; nothing here logs.
+//!
+//! # Features
+//! `preview` has what no public CA takes and what may still change: account keys of ML-DSA (RFC 9964),
+//! made by [`AccountKey::generate`] and read where PKCS#8 holds their seed.
 
 mod account_key;
 mod certificate;
@@ -40,6 +44,7 @@ mod issue_flow;
 mod issue_request;
 mod key_file;
 mod key_pair;
+mod ml_dsa;
 mod pem;
 mod private_key;
 mod request;

@@ -65,6 +65,10 @@
 //! # Log
 //!
 //! By `tracing`: each request at `debug`. Keys and key authorizations are never logged.
+//!
+//! # Features
+//!
+//! `preview` has what no public CA takes and what may still change: account keys of ML-DSA (RFC 9964).
 
 mod account;
 pub mod api;

@@ -14,8 +14,8 @@ use crate::flow::ToSign;
 
 /// A key that signs requests; the private part stays behind this trait.
 ///
-/// Signatures are what JWS wants (RFC 7518, section 3.4, and RFC 8037): an ECDSA signature is
-/// R and S of fixed length, one after the other, not DER.
+/// Signatures are what JWS wants (RFC 7518, section 3.4, RFC 8037 and RFC 9964): an ECDSA signature
+/// is R and S of fixed length, one after the other, not DER; one of ML-DSA has an empty context.
 pub trait Signer: Send + Sync + fmt::Debug {
     /// The signature algorithm of the key.
     fn algorithm(&self) -> Algorithm;
@@ -144,6 +144,12 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// ML-DSA with the parameters of category 2 (RFC 9964). No public CA takes it.
+    MlDsa44,
+    /// ML-DSA with the parameters of category 3 (RFC 9964). No public CA takes it.
+    MlDsa65,
+    /// ML-DSA with the parameters of category 5 (RFC 9964). No public CA takes it.
+    MlDsa87,
     /// RSA PKCS#1 v1.5 with SHA-256.
     Rs256,
 }
@@ -156,6 +162,9 @@ impl Algorithm {
             Self::EdDsa => "EdDSA",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
             Self::Rs256 => "RS256",
         }
     }
@@ -167,6 +176,13 @@ impl Algorithm {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Jwk {
+    /// An algorithm key pair (RFC 9964, section 3).
+    Akp {
+        /// One of ML-DSA; it is part of the key.
+        algorithm: Algorithm,
+        /// The public key, which is `pub` in JSON.
+        public: String,
+    },
     /// An elliptic curve key.
     Ec {
         /// `P-256` or `P-384`.
@@ -199,6 +215,10 @@ impl Jwk {
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
+            Self::Akp { algorithm, public } => {
+                let alg = algorithm.as_str();
+                format!(r#"{{"alg":"{alg}","kty":"AKP","pub":"{public}"}}"#)
+            }
             Self::Ec { curve, x, y } => format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#),
             Self::Okp { curve, x } => format!(r#"{{"crv":"{curve}","kty":"OKP","x":"{x}"}}"#),
             Self::Rsa { e, n } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),

@@ -45,6 +45,10 @@
 //!
 //! By `tracing`: each request at `debug`, and at `warn` a response that a dropped issuance left in
 //! place. Keys and key authorizations are never logged.
+//!
+//! # Features
+//!
+//! `preview` has what no public CA takes and what may still change: account keys of ML-DSA (RFC 9964).
 
 mod account;
 mod connect;

@@ -7,6 +7,10 @@ mod certificate_key;
 mod challenge_certificate;
 mod external_key;
 mod key_file;
+#[cfg(feature = "preview")]
+mod ml_dsa;
+#[cfg(not(feature = "preview"))]
+mod no_ml_dsa;
 mod openssl;
 mod pem;
 mod request;
