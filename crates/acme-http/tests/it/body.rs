@@ -1,6 +1,6 @@
 use acme_proto::{Delivery, TransportErrorKind};
 
-use crate::server::{Server, causes, get, perform, response};
+use crate::server::{Server, causes, get, large_posts, perform, response};
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const UNTIL_CLOSE: &str = "HTTP/1.1 200 OK\r\n\r\n";
@@ -28,6 +28,19 @@ fn body_may_be_as_large_as_the_limit_and_no_larger() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn large_request_arrives_whole() {
+    let server = Server::start(|mut connection| {
+        while let Some(request) = connection.request() {
+            connection.send(&response("200 OK", &request.body));
+        }
+    });
+    for exchange in large_posts(&server.url("/")) {
+        let sent = exchange.request.body().clone();
+        assert_eq!(perform(&server.client(), exchange).unwrap().into_body(), sent);
     }
 }
 

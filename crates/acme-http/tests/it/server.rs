@@ -240,6 +240,19 @@ pub(crate) fn post(url: &str, body: &str) -> Exchange {
     Exchange::new(request.body(body.as_bytes().to_vec()).unwrap(), Operation::NewOrder, 10_000, LONG)
 }
 
+/// Exchanges whose requests are as large as signatures of ML-DSA make them, and larger, and whose
+/// responses may be as large.
+pub(crate) fn large_posts(url: &str) -> Vec<Exchange> {
+    [10_000, 30_000, 100_000]
+        .into_iter()
+        .map(|length| {
+            let mut exchange = post(url, &"0123456789".repeat(length / 10));
+            exchange.max_body = length + 100;
+            exchange
+        })
+        .collect()
+}
+
 /// Performs one exchange.
 pub(crate) fn perform(client: &Client, exchange: Exchange) -> Result<Response<Vec<u8>>, TransportError> {
     let mut results = client.perform(vec![exchange]);

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::{builder, client, perform};
 use crate::proxy;
-use crate::server::{Authority, LONG, NOBODY, SHORT, Server, causes, get, post, response};
+use crate::server::{Authority, LONG, NOBODY, SHORT, Server, causes, get, large_posts, post, response};
 
 #[test]
 fn its_futures_go_anywhere() {
@@ -100,6 +100,20 @@ async fn connection_that_the_server_closed_is_replaced() {
         assert_eq!(perform(&client, post(&server.url("/"), "{}")).await.unwrap().body(), b"ok");
     }
     assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn large_request_arrives_whole() {
+    let server = Server::start(|mut connection| {
+        while let Some(request) = connection.request() {
+            connection.send(&response("200 OK", &request.body));
+        }
+    });
+    let client = client(&server.root_pem);
+    for exchange in large_posts(&server.url("/")) {
+        let sent = exchange.request.body().clone();
+        assert_eq!(perform(&client, exchange).await.unwrap().into_body(), sent);
+    }
 }
 
 #[tokio::test]

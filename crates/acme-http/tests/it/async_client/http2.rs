@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::server::{Server, answer, echo};
 use super::{client, perform};
-use crate::server::{LONG, SHORT, get, post};
+use crate::server::{LONG, SHORT, get, large_posts, post};
 
 #[tokio::test]
 async fn one_connection_carries_everything() {
@@ -30,6 +30,17 @@ async fn one_connection_carries_everything() {
         }
     }
     assert_eq!(server.connections(), 1);
+}
+
+/// The largest does not fit a stream's window of 65535 octets: the client waits for room.
+#[tokio::test]
+async fn large_request_arrives_whole() {
+    let server = Server::echo(None).await;
+    let client = client(&server.root_pem);
+    for exchange in large_posts(&server.url("/")) {
+        let sent = [b"POST / ", exchange.request.body().as_slice()].concat();
+        assert_eq!(perform(&client, exchange).await.unwrap().into_body(), sent);
+    }
 }
 
 #[tokio::test]
