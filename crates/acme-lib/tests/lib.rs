@@ -31,6 +31,8 @@ mod options;
 mod partial;
 #[path = "lib/persist.rs"]
 mod persist;
+#[path = "lib/preview.rs"]
+mod preview;
 #[path = "lib/records.rs"]
 mod records;
 #[path = "lib/remote_keys.rs"]

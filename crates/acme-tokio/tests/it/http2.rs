@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use acme_testca::{Ca, Config};
-use acme_tokio::proto::{Operation, limits};
-use acme_tokio::{Account, DirectoryUrl, Event, IssueRequest};
+use acme_tokio::proto::{Algorithm, Operation, limits};
+use acme_tokio::{Account, AccountKey, DirectoryUrl, Event, IssueRequest, RevocationReason};
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{Request, Response};
@@ -20,6 +20,7 @@ use crate::world::Desk;
 
 /// The test CA behind an HTTP/2 server.
 struct Server {
+    ca: Arc<Mutex<Ca>>,
     directory_url: String,
     root_pem: String,
     connections: Arc<AtomicUsize>,
@@ -32,10 +33,12 @@ impl Server {
         let mut config = Config::gentle();
         config.base_url = format!("https://{}", listener.local_addr().unwrap());
         config.always_valid = true;
+        config.ml_dsa = true;
         let ca = Ca::new(config, Timestamp::now()).unwrap();
         let directory_url = ca.directory_url();
         let (ca, connections) = (Arc::new(Mutex::new(ca)), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&connections);
+        let served = Arc::clone(&ca);
         tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
@@ -44,7 +47,7 @@ impl Server {
                 let mut builder = h2::server::Builder::new();
                 let mut connection =
                     builder.max_concurrent_streams(max_streams).handshake(tls).await.unwrap();
-                let ca = Arc::clone(&ca);
+                let ca = Arc::clone(&served);
                 tokio::spawn(async move {
                     while let Some(Ok((request, respond))) = connection.accept().await {
                         tokio::spawn(answer(Arc::clone(&ca), request, respond));
@@ -52,7 +55,7 @@ impl Server {
                 });
             }
         });
-        Self { directory_url, root_pem, connections }
+        Self { ca, directory_url, root_pem, connections }
     }
 }
 
@@ -94,6 +97,22 @@ fn tls() -> (TlsAcceptor, String) {
     let mut config = builder.with_single_cert(vec![leaf.der().clone()], key).unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
     (TlsAcceptor::from(Arc::new(config)), root_pem)
+}
+
+/// A newAccount of ML-DSA-87 has 11 kB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn account_of_ml_dsa_orders_gets_and_revokes_a_certificate() {
+    for algorithm in [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87] {
+        let server = Server::start(10).await;
+        let builder = Account::builder(DirectoryUrl::Other(&server.directory_url));
+        let builder =
+            builder.root_pem(server.root_pem.as_str()).key(AccountKey::generate(algorithm).unwrap());
+        let account = builder.open().await.unwrap();
+        let request = IssueRequest::new(["example.test"]);
+        let certificate = account.issue(&request, &mut Desk::default()).await.unwrap();
+        account.revoke_certificate(&certificate, RevocationReason::Superseded).await.unwrap();
+        assert_eq!(server.ca.lock().unwrap().issued()[0].revoked.unwrap().1, 4);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
