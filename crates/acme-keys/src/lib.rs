@@ -7,6 +7,7 @@
 //! | for | see |
 //! |---|---|
 //! | an account | [`AccountKey`], an [`acme_proto::Signer`]; in a file: [`KeyFile`] |
+//! | a key in a token, with the feature `pkcs11` | `Token` |
 //! | external account binding | [`HmacKey`], an [`acme_proto::Mac`] |
 //! | a certificate's key | [`CertificateKey`] |
 //! | asking for a certificate | [`CertificateSigningRequest`] |
@@ -46,6 +47,8 @@ mod key_file;
 mod key_pair;
 mod ml_dsa;
 mod pem;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod private_key;
 mod request;
 mod subject_alt_name;
@@ -64,5 +67,7 @@ pub use issue_flow::IssueFlow;
 pub use issue_request::IssueRequest;
 pub use key_file::{KeyFile, KeyFileChange};
 pub use pem::{certificates_from_pem, certificates_to_pem};
+#[cfg(feature = "pkcs11")]
+pub use pkcs11::{Token, TokenError, TokenKey};
 pub use private_key::PrivateKey;
 pub use request::CertificateSigningRequest;

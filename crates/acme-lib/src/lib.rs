@@ -69,6 +69,9 @@
 //! # Features
 //!
 //! `preview` has what no public CA takes and what may still change: account keys of ML-DSA (RFC 9964).
+//!
+//! `pkcs11` has keys in PKCS#11 tokens: `Token` is the signer of
+//! [`remote_key`](AccountBuilder::remote_key).
 
 mod account;
 pub mod api;
@@ -94,6 +97,8 @@ pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, CertificateSigningRequest, HmacAlgorithm, HmacKey,
     IssueRequest, KeyType, PrivateKey, external_key, signature_from_der,
 };
+#[cfg(feature = "pkcs11")]
+pub use acme_keys::{Token, TokenError, TokenKey};
 pub use acme_proto::{
     Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem, ProblemKind, Refusal,
     RemoteSigner, RenewalInfo, RenewalMoment, Solver, UserAction,

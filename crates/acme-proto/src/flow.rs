@@ -114,7 +114,7 @@ impl Exchange {
 
 /// A message that a key outside this process has to sign. The signature is as that of a
 /// [`Signer`](crate::Signer): for ECDSA R and S at full length, not DER.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ToSign {
     /// Which key, in the words of the one who configured it.

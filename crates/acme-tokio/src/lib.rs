@@ -49,6 +49,9 @@
 //! # Features
 //!
 //! `preview` has what no public CA takes and what may still change: account keys of ML-DSA (RFC 9964).
+//!
+//! `pkcs11` has keys in PKCS#11 tokens: `ThreadedSigner` makes of a `Token` the signer of
+//! [`remote_key`](AccountBuilder::remote_key).
 
 mod account;
 mod connect;
@@ -58,6 +61,7 @@ mod interrupt;
 mod issue;
 mod journal;
 mod running;
+mod threaded_signer;
 
 pub use account::{Account, AccountBuilder};
 pub use connect::DirectoryUrl;
@@ -66,15 +70,18 @@ pub use error::{Error, Result};
 pub use interrupt::Interrupt;
 pub use issue::{Issuance, Issued, IssuedChain};
 pub use journal::{Journal, JournalFuture};
+pub use threaded_signer::ThreadedSigner;
 
 pub use acme_http::{AsyncClient, AsyncTransport, TransportFuture, TransportResults};
 pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, CertificateSigningRequest, HmacAlgorithm, HmacKey,
     IssueRequest, KeyType, PrivateKey, external_key, signature_from_der,
 };
+#[cfg(feature = "pkcs11")]
+pub use acme_keys::{Token, TokenError, TokenKey};
 pub use acme_proto::{
     AsyncRemoteSigner, AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut,
-    Problem, ProblemKind, Refusal, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
+    Problem, ProblemKind, Refusal, RemoteSigner, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
 };
 pub use acme_solver::{
     AsyncHttp01 as Http01, AsyncTlsAlpn01 as TlsAlpn01, Http01Responder, Threaded, TlsAlpn01Responder,

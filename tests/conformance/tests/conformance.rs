@@ -17,3 +17,5 @@ mod powerdns;
 mod readme;
 #[path = "conformance/suites.rs"]
 mod suites;
+#[path = "conformance/token.rs"]
+mod token;

@@ -91,7 +91,7 @@ const QUIET: [&str; 4] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-
 const DNS: &str = "a DNS server with an API, for dns-01";
 const CLIENT: &str = "a client of other people's, for the test CA";
 
-const PEERS: [Peer; 15] = [
+const PEERS: [Peer; 16] = [
     Peer {
         program: "caddy",
         package: "caddy",
@@ -122,6 +122,7 @@ const PEERS: [Peer; 15] = [
         package: "pebble",
         purpose: "a CA of other people's, for the library and the command",
     },
+    Peer { program: "softhsm2-util", package: "softhsm2", purpose: "a PKCS#11 token in software" },
     Peer { program: "valgrind", package: "valgrind", purpose: "counts the instructions of the benchmarks" },
 ];
 
