@@ -1,10 +1,13 @@
 //! Keys that are not in this process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use acme_testca::TestCa;
 use acme_tokio::proto::{Algorithm, SignError, SignFuture, Signer as _, ToSign};
-use acme_tokio::{Account, AccountKey, AsyncRemoteSigner, IssueRequest, external_key, proto};
+use acme_tokio::{
+    Account, AccountKey, AsyncRemoteSigner, IssueRequest, RemoteSigner, ThreadedSigner, external_key, proto,
+};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::world::{self, Desk};
@@ -14,7 +17,7 @@ struct Service {
     key: AccountKey,
     is_asked: Notify,
     turns: Semaphore,
-    error: std::sync::Mutex<Option<SignError>>,
+    error: Mutex<Option<SignError>>,
 }
 
 #[derive(Clone)]
@@ -38,7 +41,7 @@ async fn open(ca: &TestCa, turns: usize) -> (Account, Shared) {
         key: AccountKey::generate(Algorithm::Es256).unwrap(),
         is_asked: Notify::new(),
         turns: Semaphore::new(turns),
-        error: std::sync::Mutex::default(),
+        error: Mutex::default(),
     }));
     let key = external_key("kms", service.0.key.public_key_der()).unwrap();
     (world::builder(ca).remote_key(key, service.clone()).open().await.unwrap(), service)
@@ -76,3 +79,44 @@ async fn slow_signature_stops_no_other_flow() {
     service.0.turns.add_permits(1);
     slow.await.unwrap().unwrap();
 }
+
+/// A key that signs when it is let, and blocks its thread until then.
+struct Blocking {
+    key: Arc<AccountKey>,
+    is_asked: Arc<Notify>,
+    turns: Mutex<mpsc::Receiver<()>>,
+}
+
+impl RemoteSigner for Blocking {
+    fn sign(&self, messages: &[ToSign]) -> Vec<Result<Vec<u8>, SignError>> {
+        let sign = |message: &ToSign| {
+            self.is_asked.notify_one();
+            self.turns.lock().unwrap().recv_timeout(LONG).map_err(SignError::permanent)?;
+            self.key.sign(&message.message)
+        };
+        messages.iter().map(sign).collect()
+    }
+}
+
+/// The runtime has one thread: if the signer had it, the turn would never come.
+#[tokio::test]
+async fn signer_that_blocks_does_not_block_the_runtime() {
+    let ca = world::gentle().start().unwrap();
+    let key = Arc::new(AccountKey::generate(Algorithm::Es256).unwrap());
+    let (give_turn, turns) = mpsc::channel();
+    let described = external_key("token", key.public_key_der()).unwrap();
+    let is_asked = Arc::new(Notify::new());
+    let blocking = Blocking { key, is_asked: Arc::clone(&is_asked), turns: Mutex::new(turns) };
+    let signer = ThreadedSigner::new(blocking);
+    let opened = tokio::spawn(world::builder(&ca).remote_key(described, signer).open());
+    is_asked.notified().await;
+    give_turn.send(()).unwrap();
+    let account = opened.await.unwrap().unwrap();
+    drop(give_turn);
+    let error = account.read().await.unwrap_err();
+    assert!(matches!(error.as_acme(), Some(proto::Error::Sign(_))), "{error:?}");
+    assert!(!error.is_temporary());
+}
+
+/// How long a turn may take to come, on a machine that has much to do.
+const LONG: Duration = Duration::from_secs(30);
