@@ -117,6 +117,10 @@ impl<S> Propagated<S> {
                     Ok(())
                 }
                 Err(error) => Err(SolverErrorSource::from(error).0),
+                Ok(zone) if self.is_lenient && zone.servers.iter().all(|one| one.addresses.is_empty()) => {
+                    tracing::warn!(zone = zone.name, "none of the zone's servers has an address");
+                    Ok(())
+                }
                 Ok(zone) => seen.get(&zone.name).map_or(Ok(()), Sighting::outcome),
             })
             .collect()
@@ -129,7 +133,8 @@ impl<S> Propagated<S> {
         let mut wait = FIRST_WAIT;
         loop {
             sighting.look(&self.resolver);
-            if sighting.is_complete() || sighting.waited >= self.longest_wait {
+            let is_hopeless = sighting.testimonies.is_empty();
+            if sighting.is_complete() || is_hopeless || sighting.waited >= self.longest_wait {
                 break;
             }
             let time = wait.min(self.longest_wait.saturating_sub(sighting.waited));

@@ -65,7 +65,7 @@ impl Servers {
         let names: Vec<_> = (first..self.each.len()).map(|at| format!("ns{at}.{zone}")).collect();
         for at in std::iter::once(0).chain(first..self.each.len()) {
             self.change(at, |content| {
-                content.add(zone, RData::SOA(SOA::new(name(&names[0]), name(zone), 1, 60, 60, 60, 60)));
+                content.add_soa(zone);
                 for (at, server) in (first..).zip(&names) {
                     content.add(zone, RData::NS(NS(name(server))));
                     let IpAddr::V4(address) = self.each[at].address.ip() else { continue };
@@ -103,6 +103,10 @@ impl Drop for NameServer {
 impl Content {
     pub(crate) fn add(&mut self, owner: &str, data: RData) {
         self.records.entry((owner.to_ascii_lowercase(), data.record_type())).or_default().push(data);
+    }
+
+    pub(crate) fn add_soa(&mut self, zone: &str) {
+        self.add(zone, RData::SOA(SOA::new(name(zone), name(zone), 1, 60, 60, 60, 60)));
     }
 
     pub(crate) fn add_text(&mut self, owner: &str, parts: &[&str]) {

@@ -207,3 +207,12 @@ fn servers_of_a_zone_are_looked_up_once_for_many_names() {
     assert!(solver.present(&challenges).iter().all(Result::is_ok));
     assert_eq!(world.servers.each[0].content.lock().unwrap().asked, 20 + 3, "NS, A and AAAA");
 }
+
+#[test]
+fn zone_without_a_server_is_not_waited_for() {
+    let mut world = world(1, 1, |_| panic!("no wait"));
+    world.servers.change(0, |content| content.add_soa("bare.test"));
+    let error = world.solver.present(&[challenge("bare.test")]).remove(0).unwrap_err();
+    let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+    assert!(text.ends_with("none of its servers has an address"), "{text}");
+}

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use acme_conformance::command::acmectl;
 use acme_conformance::pdns::{API_KEY, PowerDns};
+use acme_conformance::pebble::{self, Settings};
 use acme_http::Client;
 use acme_lib::{Account, DirectoryUrl, IssueRequest};
 use acme_solver::dns::{self, DnsError, DnsErrorKind, DnsProvider, DnsSolver};
 use acme_testca::TestCa;
+use tempfile::TempDir;
 
 const ZONE: &str = "example.test";
 
@@ -50,6 +53,40 @@ fn apex_and_wildcard_are_certified_and_nothing_is_left() {
     let zone = zone(&server);
     assert!(zone.contains("of somebody else"), "{zone}");
     assert_eq!(zone.matches("\"TXT\"").count(), 1, "{zone}");
+}
+
+#[test]
+fn the_command_writes_what_pebble_finds_before_and_after_a_change_of_keys() {
+    drop(acmectl());
+    let server = Arc::new(PowerDns::start(ZONE).unwrap());
+    let own = r#"{"rrsets": [{"name": "example.test.", "type": "NS", "ttl": 60, "changetype": "REPLACE",
+        "records": [{"content": "ns.example.test.", "disabled": false}]},
+        {"name": "ns.example.test.", "type": "A", "ttl": 60, "changetype": "REPLACE",
+        "records": [{"content": "127.0.0.1", "disabled": false}]}]}"#;
+    let path = format!("/api/v1/servers/localhost/zones/{ZONE}.");
+    assert!(server.ask("PATCH", &path, own).unwrap().contains(" 204 "));
+    pebble::with(&Settings { dns: Some(server.address()), ..Settings::default() }, move |pebble| {
+        let (dir, address) = (TempDir::new().unwrap(), server.address());
+        let run = |line: &str| {
+            let mut command = acmectl();
+            command.args(line.split(' ')).arg("--dir").arg(dir.path());
+            command.args(["--resolver", &address.to_string(), "--dns-port", &address.port().to_string()]);
+            command.env("PDNS_API_URL", server.api_url()).env("PDNS_API_KEY", API_KEY);
+            let output = command.output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{line}: {told}");
+            told
+        };
+        let (url, root) = (pebble.directory_url(), pebble.root_file().display().to_string());
+        let told = run(&format!(
+            "issue example.test *.example.test --dns pdns --agree-tos --ca {url} --ca-root {root}"
+        ));
+        assert!(told.contains("ns.example.test (127.0.0.1) shows the records"), "{told}");
+        run(&format!("account rollover --ca {url}"));
+        run("renew --force --max-wait 0");
+        run("revoke example.test");
+        assert_eq!(zone(&server).matches("\"TXT\"").count(), 0);
+    });
 }
 
 #[test]
