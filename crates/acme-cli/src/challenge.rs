@@ -3,13 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
-use acme_solver::dns::DnsSolver;
 use acme_solver::{
-    BindError, Checked, Finding, Http01, PortOwner, Propagated, RecordKind, ResolveError, SelfCheck,
-    TlsAlpn01, Webroot, WebrootError,
+    BindError, Checked, Finding, Http01, PortOwner, Propagated, ResolveError, Resolver, SelfCheck, TlsAlpn01,
+    Webroot, WebrootError,
 };
 use acme_store::{CertificateName, ChallengeMethod, Store};
 
@@ -149,10 +147,12 @@ pub(crate) fn prepare(
     let reach = context.settings.http_reach;
     match method {
         ChallengeMethod::Dns { provider, files } => {
-            let ready = dns::prepare(provider, files)?;
             let how = format!("dns-01 through {}", dns::title(provider));
+            let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
+            let resolver = dns::answering(&context.settings.resolver, &first);
+            let ready = dns::prepare(provider, files, resolver.as_ref().ok().cloned())?;
             ready.tell_needs(&context.output);
-            let solver = seen_everywhere(ready.solver, context, names);
+            let solver = seen_everywhere(ready.solver, resolver, &context.output);
             Ok(Prepared { solver, how, dev_port: ValidationPort::Http(HTTP_PORT) })
         }
         ChallengeMethod::Http { listen } => {
@@ -186,17 +186,20 @@ pub(crate) fn prepare(
     }
 }
 
-/// Writes where CNAMEs lead, and waits until every server of the zone shows what was written.
-fn seen_everywhere(solver: DnsSolver, context: &Context, names: &[Identifier]) -> Box<dyn Solver + Send> {
-    let (resolver, output) = (context.settings.resolver.clone(), context.output.clone());
-    let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
-    if let Err(error @ (ResolveError::Silent { .. } | ResolveError::NoResolver)) =
-        resolver.look_up(&first, RecordKind::Ns)
-    {
-        output.warn(format_args!("{error}: whether the records can be seen everywhere is not looked at"));
-        return Box::new(solver);
-    }
-    let solver = solver.with_delegation(Arc::new(resolver.clone()));
+/// Waits until every server of the zone shows what was written.
+fn seen_everywhere(
+    solver: Box<dyn Solver + Send>,
+    resolver: Result<Resolver, ResolveError>,
+    output: &Output,
+) -> Box<dyn Solver + Send> {
+    let resolver = match resolver {
+        Ok(resolver) => resolver,
+        Err(error) => {
+            output.warn(format_args!("{error}: whether the records can be seen everywhere is not looked at"));
+            return solver;
+        }
+    };
+    let output = output.clone();
     let solver = Propagated::new(solver, resolver).go_on_unseen().observe(move |sighting| {
         let zone = &sighting.zone.name;
         output.progress(format_args!("the servers of {zone} after {} s:", sighting.waited.as_secs()));

@@ -1,11 +1,15 @@
-//! The credentials of DNS services: from variables or files, read anew each time and kept nowhere.
+//! The ways to write the records of dns-01, and their credentials: from variables or files, read
+//! anew each time and kept nowhere.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use acme_http::Client;
-use acme_solver::dns::{self, CredentialError, DnsSolver, Secret, Service, Variable};
+use acme_proto::Solver;
+use acme_solver::dns::{self, CredentialError, DnsSolver, Exercise, Secret, Service, Variable};
+use acme_solver::{RecordKind, ResolveError, Resolver};
 use acme_store::ChallengeMethod;
 
 use crate::advice::Advice;
@@ -19,9 +23,9 @@ use crate::settings;
 pub(crate) enum DnsSetupError {
     #[error("HTTPS can't be used")]
     Client(#[source] acme_http::Error),
-    #[error("the credentials for {} can't be used", service.title)]
+    #[error("the credentials for {} can't be used", way.title())]
     Credential {
-        service: &'static Service,
+        way: Way,
         #[source]
         source: CredentialError,
     },
@@ -40,11 +44,11 @@ impl DnsSetupError {
     pub(crate) fn advice(&self) -> Vec<Advice> {
         match self {
             Self::Client(_) => vec![Advice::text("install the root certificates of the system")],
-            Self::Credential { service, .. } => vec![
+            Self::Credential { way, .. } => vec![
                 Advice::text(
                     "set the variables, or each with _FILE behind its name to the path of a file; there are:",
                 ),
-                Advice::paste(format!("acmectl dns {}", service.name)),
+                Advice::paste(format!("acmectl dns {}", way.name())),
             ],
             Self::File { .. } => vec![Advice::text("check the path, and that this user may read the file")],
             Self::Unknown { .. } => vec![Advice::text("choose one of these:"), Advice::paste("acmectl dns")],
@@ -52,45 +56,123 @@ impl DnsSetupError {
     }
 }
 
-/// The service of a name.
-pub(crate) fn find(name: &str) -> Result<&'static Service, DnsSetupError> {
-    dns::service(name).ok_or_else(|| DnsSetupError::Unknown { name: name.to_owned() })
+/// A way to write the records of dns-01.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    /// By the API of a DNS service.
+    Service(&'static Service),
 }
 
-/// The name of a service, for people.
+impl Way {
+    /// All of them, by name.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        dns::services().iter().map(Self::Service)
+    }
+
+    /// The way that a name stands for.
+    pub(crate) fn find(name: &str) -> Result<Self, DnsSetupError> {
+        let service = dns::service(name).map(Self::Service);
+        service.ok_or_else(|| DnsSetupError::Unknown { name: name.to_owned() })
+    }
+
+    /// Its name in options and settings.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Service(service) => service.name,
+        }
+    }
+
+    /// Its name for people.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Service(service) => service.title,
+        }
+    }
+
+    /// The variables that it reads.
+    pub(crate) fn variables(self) -> &'static [Variable] {
+        match self {
+            Self::Service(service) => service.variables,
+        }
+    }
+
+    /// What it was tried against.
+    pub(crate) fn exercise(self) -> Exercise {
+        match self {
+            Self::Service(service) => service.exercise,
+        }
+    }
+
+    /// What writes the records, where the resolver says that the names lead, or at the names
+    /// themselves.
+    fn solver(
+        self,
+        credentials: &[Found],
+        delegation: Option<Resolver>,
+    ) -> Result<Box<dyn Solver + Send>, DnsSetupError> {
+        let text = |name: &str| {
+            let found = credentials.iter().find(|found| found.variable.name == name)?;
+            Some(found.value.expose().to_owned())
+        };
+        match self {
+            Self::Service(service) => {
+                let provider = service
+                    .provider(&text)
+                    .map_err(|source| DnsSetupError::Credential { way: self, source })?;
+                // The API of a DNS server of one's own is often plain HTTP, on the same machine or network.
+                let client = Client::builder().danger_allow_http().build().map_err(DnsSetupError::Client)?;
+                let solver = DnsSolver::new(provider, client);
+                Ok(match delegation {
+                    Some(resolver) => Box::new(solver.with_delegation(Arc::new(resolver))),
+                    None => Box::new(solver),
+                })
+            }
+        }
+    }
+}
+
+/// The name of a way, for people.
 pub(crate) fn title(name: &str) -> &str {
-    dns::service(name).map_or(name, |service| service.title)
+    match Way::find(name) {
+        Ok(way) => way.title(),
+        Err(_) => name,
+    }
 }
 
-/// What to remember of a service: its name, and the files that have its credentials now.
+/// What to remember of a way: its name, and the files that have its credentials now.
 pub(crate) fn method(name: &str) -> Result<ChallengeMethod, Error> {
-    let service = find(name).map_err(ChallengeError::from)?;
+    let way = Way::find(name).map_err(ChallengeError::from)?;
     let mut files = BTreeMap::new();
-    for found in look(service, &BTreeMap::new()).map_err(ChallengeError::from)? {
+    for found in look(way, &BTreeMap::new()).map_err(ChallengeError::from)? {
         if let Place::File(path) = found.place {
             files.insert(found.variable.name.to_owned(), settings::absolute(&path)?);
         }
     }
-    Ok(ChallengeMethod::Dns { provider: service.name.to_owned(), files })
+    Ok(ChallengeMethod::Dns { provider: way.name().to_owned(), files })
 }
 
-/// Reads the credentials of a service, and sets a solver up.
-pub(crate) fn prepare(name: &str, files: &BTreeMap<String, PathBuf>) -> Result<Ready, DnsSetupError> {
-    let service = find(name)?;
-    let found = look(service, files)?;
-    let text = |name: &str| {
-        let found = found.iter().find(|found| found.variable.name == name)?;
-        Some(found.value.expose().to_owned())
-    };
-    let provider = service.provider(&text).map_err(|source| DnsSetupError::Credential { service, source })?;
-    // The API of a DNS server of one's own is often plain HTTP, on the same machine or network.
-    let client = Client::builder().danger_allow_http().build().map_err(DnsSetupError::Client)?;
-    Ok(Ready { solver: DnsSolver::new(provider, client), found })
+/// Reads the credentials of a way, and sets a solver up.
+pub(crate) fn prepare(
+    name: &str,
+    files: &BTreeMap<String, PathBuf>,
+    delegation: Option<Resolver>,
+) -> Result<Ready, DnsSetupError> {
+    let way = Way::find(name)?;
+    let found = look(way, files)?;
+    Ok(Ready { solver: way.solver(&found, delegation)?, found })
+}
+
+/// The resolver, if it answers.
+pub(crate) fn answering(resolver: &Resolver, name: &str) -> Result<Resolver, ResolveError> {
+    match resolver.look_up(name, RecordKind::Ns) {
+        Err(error @ (ResolveError::Silent { .. } | ResolveError::NoResolver)) => Err(error),
+        Ok(_) | Err(_) => Ok(resolver.clone()),
+    }
 }
 
 /// A solver, and where its credentials were.
 pub(crate) struct Ready {
-    pub(crate) solver: DnsSolver,
+    pub(crate) solver: Box<dyn Solver + Send>,
     found: Vec<Found>,
 }
 
@@ -128,10 +210,10 @@ enum Place {
     File(PathBuf),
 }
 
-/// Finds the variables of a service: in the environment, in files that it names, or in files that
-/// are remembered.
-fn look(service: &'static Service, files: &BTreeMap<String, PathBuf>) -> Result<Vec<Found>, DnsSetupError> {
-    service.variables.iter().filter_map(|variable| look_for(variable, files).transpose()).collect()
+/// Finds the variables of a way: in the environment, in files that it names, or in files that are
+/// remembered.
+fn look(way: Way, files: &BTreeMap<String, PathBuf>) -> Result<Vec<Found>, DnsSetupError> {
+    way.variables().iter().filter_map(|variable| look_for(variable, files).transpose()).collect()
 }
 
 fn look_for(

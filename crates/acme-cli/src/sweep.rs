@@ -16,10 +16,15 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
         let Ok(_lock) = store.lock_certificate(&presented.certificate) else { continue };
         let challenge = std::slice::from_ref(&presented.challenge);
         let is_gone = match &presented.method {
-            ChallengeMethod::Dns { provider, files } => match dns::prepare(provider, files) {
-                Ok(mut ready) => ready.solver.withdraw(challenge).iter().all(Result::is_ok),
-                Err(_) => false,
-            },
+            ChallengeMethod::Dns { provider, files } => {
+                let name = presented.challenge.identifier.base().to_string();
+                // The record is where the name leads to, as when it was written.
+                let resolver = dns::answering(&context.settings.resolver, &name).ok();
+                match dns::prepare(provider, files, resolver) {
+                    Ok(mut ready) => ready.solver.withdraw(challenge).iter().all(Result::is_ok),
+                    Err(_) => false,
+                }
+            }
             ChallengeMethod::Webroot { dir } => {
                 let results = Webroot::new(dir.clone()).map(|mut webroot| webroot.withdraw(challenge));
                 match results {

@@ -24,6 +24,20 @@ pub trait Solver {
     fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>>;
 }
 
+impl<S: Solver + ?Sized> Solver for Box<S> {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        (**self).challenge_types(identifier)
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        (**self).present(challenges)
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        (**self).withdraw(challenges)
+    }
+}
+
 /// What an [`AsyncSolver`] returns: one result for each challenge, in the same order.
 pub type SolverFuture<'a> = Pin<Box<dyn Future<Output = Vec<Result<(), SolverError>>> + Send + 'a>>;
 
@@ -35,4 +49,18 @@ pub trait AsyncSolver: Send {
     fn present<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a>;
     /// As [`Solver::withdraw`].
     fn withdraw<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a>;
+}
+
+impl<S: AsyncSolver + ?Sized> AsyncSolver for Box<S> {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        (**self).challenge_types(identifier)
+    }
+
+    fn present<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
+        (**self).present(challenges)
+    }
+
+    fn withdraw<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
+        (**self).withdraw(challenges)
+    }
 }

@@ -1,6 +1,6 @@
 //! `dns`: the DNS services whose APIs can prove control, and what each needs.
 
-use acme_solver::dns::{Exercise, Need, Service, Variable, services};
+use acme_solver::dns::{Exercise, Need, Variable};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
@@ -8,16 +8,16 @@ use super::sheet::Sheet;
 use crate::args::DnsArgs;
 use crate::challenge::ChallengeError;
 use crate::context::Context;
-use crate::dns;
+use crate::dns::Way;
 use crate::error::Error;
 use crate::exit::Status;
 
 pub(crate) fn run(context: &Context, args: &DnsArgs) -> Result<Status, Error> {
     match &args.provider {
         Some(name) => {
-            let service = dns::find(name).map_err(ChallengeError::from)?;
-            context.output.event("dns", members(service));
-            sheet(service).print(&context.output);
+            let way = Way::find(name).map_err(ChallengeError::from)?;
+            context.output.event("dns", members(way));
+            sheet(way).print(&context.output);
         }
         None => all(context),
     }
@@ -28,11 +28,11 @@ fn all(context: &Context) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["NAME", "SERVICE", "TRIED WITH", "NEEDS"]);
-    for service in services() {
-        context.output.event("dns", members(service));
-        let needed = service.variables.iter().filter(|variable| variable.need == Need::Required);
+    for way in Way::all() {
+        context.output.event("dns", members(way));
+        let needed = way.variables().iter().filter(|variable| variable.need == Need::Required);
         let needed: Vec<&str> = needed.map(|variable| variable.name).collect();
-        table.add_row([service.name, service.title, exercise(service.exercise), &needed.join(" ")]);
+        table.add_row([way.name(), way.title(), exercise(way.exercise()), &needed.join(" ")]);
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
@@ -43,11 +43,11 @@ fn all(context: &Context) {
     context.output.progress("  more of one: acmectl dns PROVIDER");
 }
 
-fn sheet(service: &Service) -> Sheet {
+fn sheet(way: Way) -> Sheet {
     let mut sheet = Sheet::default();
-    sheet.add("service", format!("{} (--dns {})", service.title, service.name));
-    sheet.add("tried with", exercise(service.exercise));
-    for variable in service.variables {
+    sheet.add("service", format!("{} (--dns {})", way.title(), way.name()));
+    sheet.add("tried with", exercise(way.exercise()));
+    for variable in way.variables() {
         sheet.add(variable.name, meaning(variable));
         for alias in variable.aliases {
             sheet.go_on(format!("or {alias}"));
@@ -67,7 +67,7 @@ fn meaning(variable: &Variable) -> String {
     }
 }
 
-fn members(service: &Service) -> Value {
+fn members(way: Way) -> Value {
     let variable = |variable: &Variable| {
         json!({
             "name": variable.name,
@@ -78,10 +78,10 @@ fn members(service: &Service) -> Value {
         })
     };
     json!({
-        "provider": service.name,
-        "title": service.title,
-        "tried_with_the_real_service": service.exercise == Exercise::Real,
-        "variables": service.variables.iter().map(variable).collect::<Vec<_>>(),
+        "provider": way.name(),
+        "title": way.title(),
+        "tried_with_the_real_service": way.exercise() == Exercise::Real,
+        "variables": way.variables().iter().map(variable).collect::<Vec<_>>(),
     })
 }
 

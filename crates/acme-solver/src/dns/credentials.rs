@@ -31,15 +31,21 @@ pub enum Need {
 }
 
 impl Variable {
-    pub(super) const fn required(name: &'static str, meaning: &'static str) -> Self {
+    /// One that has to be there.
+    #[must_use]
+    pub const fn required(name: &'static str, meaning: &'static str) -> Self {
         Self { name, aliases: &[], paths: &[], meaning, need: Need::Required }
     }
 
-    pub(super) const fn optional(name: &'static str, meaning: &'static str) -> Self {
+    /// One that may be left out.
+    #[must_use]
+    pub const fn optional(name: &'static str, meaning: &'static str) -> Self {
         Self { need: Need::Optional, ..Self::required(name, meaning) }
     }
 
-    pub(super) const fn or(self, aliases: &'static [&'static str]) -> Self {
+    /// Adds other names for it.
+    #[must_use]
+    pub const fn or(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 
