@@ -1,4 +1,4 @@
-//! dns-01 by the API of whoever serves the zone.
+//! dns-01 and dns-account-01 by the API of whoever serves the zone.
 //!
 //! A [`DnsProvider`] is credentials and two tasks: which zones there are, and how one is changed.
 //! [`find_zones`] and [`change_zones`] make flows of them, requests out and responses in, that any

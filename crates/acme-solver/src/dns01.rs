@@ -12,7 +12,7 @@ use std::sync::Arc;
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 
 use crate::listener::{self, BindError, Listener, TIME_LIMIT};
-use crate::response::ResponseError;
+use crate::response::{check_dns, dns_types};
 use conversation::Conversation;
 use zones::Zones;
 
@@ -85,7 +85,7 @@ impl Dns01 {
 
 impl Solver for Dns01 {
     fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
-        types(identifier)
+        dns_types(identifier)
     }
 
     fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
@@ -103,14 +103,9 @@ impl fmt::Debug for Dns01 {
     }
 }
 
-/// Addresses have no names in DNS to prove.
-fn types(identifier: &Identifier) -> Vec<ChallengeType> {
-    if matches!(identifier, Identifier::Dns(_)) { TYPES.to_vec() } else { Vec::new() }
-}
-
 fn present(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
     let present = |challenge: &Challenge| {
-        check(challenge)?;
+        check_dns(challenge)?;
         zones.insert(&challenge.dns_name(), challenge.dns_value());
         tracing::debug!(identifier = %challenge.order_identifier(), kind = %challenge.kind, "TXT record presented");
         Ok(())
@@ -120,19 +115,10 @@ fn present(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverErro
 
 fn withdraw(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
     let withdraw = |challenge: &Challenge| {
-        check(challenge)?;
+        check_dns(challenge)?;
         zones.remove(&challenge.dns_name(), &challenge.dns_value());
         tracing::debug!(identifier = %challenge.order_identifier(), kind = %challenge.kind, "TXT record withdrawn");
         Ok(())
     };
     challenges.iter().map(withdraw).collect()
 }
-
-fn check(challenge: &Challenge) -> Result<(), ResponseError> {
-    if TYPES.contains(&challenge.kind) {
-        return Ok(());
-    }
-    Err(ResponseError::Kind(challenge.kind.clone()))
-}
-
-const TYPES: [ChallengeType; 2] = [ChallengeType::Dns01, ChallengeType::DnsAccount01];

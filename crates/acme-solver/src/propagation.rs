@@ -9,6 +9,7 @@ use std::time::Duration;
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 
 use crate::resolver::{Answer, ResolveError, Resolver, Testimony, Zone};
+use crate::response::check_dns;
 
 /// A solver for DNS challenges that is done when the CA can see the records.
 ///
@@ -203,7 +204,7 @@ impl<S: Solver> Solver for Propagated<S> {
     fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
         let mut outcomes = self.solver.present(challenges);
         let waits = |challenge: &Challenge, outcome: &Result<(), SolverError>| {
-            outcome.is_ok() && challenge.kind == ChallengeType::Dns01
+            outcome.is_ok() && check_dns(challenge).is_ok()
         };
         let waiting: Vec<_> = challenges
             .iter()

@@ -46,6 +46,23 @@ pub(crate) fn tls_types(identifier: &Identifier) -> Vec<ChallengeType> {
     if has_address && !identifier.is_wildcard() { vec![ChallengeType::TlsAlpn01] } else { Vec::new() }
 }
 
+/// The types that can prove control of a name by a TXT record that goes away again: addresses have
+/// no names in DNS.
+///
+/// <https://www.rfc-editor.org/rfc/rfc8555#section-8.4> and
+/// <https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-account-label-03>
+pub(crate) fn dns_types(identifier: &Identifier) -> Vec<ChallengeType> {
+    if matches!(identifier, Identifier::Dns(_)) { DNS_TYPES.to_vec() } else { Vec::new() }
+}
+
+/// Refuses a challenge whose response is no TXT record that goes away again.
+pub(crate) fn check_dns(challenge: &Challenge) -> Result<(), ResponseError> {
+    if DNS_TYPES.contains(&challenge.kind) {
+        return Ok(());
+    }
+    Err(ResponseError::Kind(challenge.kind.clone()))
+}
+
 /// The token of an http-01 challenge. It is checked again here, since a challenge may have been
 /// read from storage, and the token becomes a path.
 pub(crate) fn http_token(challenge: &Challenge) -> Result<&str, ResponseError> {
@@ -61,3 +78,5 @@ pub(crate) fn http_token(challenge: &Challenge) -> Result<&str, ResponseError> {
     }
     Ok(token)
 }
+
+const DNS_TYPES: [ChallengeType; 2] = [ChallengeType::Dns01, ChallengeType::DnsAccount01];

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use acme_proto::{Challenge, ChallengeType, Identifier, SolverError};
+use acme_proto::{Challenge, Identifier, SolverError};
 
 use super::change::{Action, Change};
 use super::error::DnsError;
 use super::zone::{Zone, normal};
-use crate::response::ResponseError;
+use crate::response::{ResponseError, check_dns};
 
 /// Where the records of a name are to be written.
 ///
@@ -28,14 +28,6 @@ pub(super) struct Undelegated;
 impl Delegation for Undelegated {
     fn canonical(&self, name: &str) -> Result<String, SolverError> {
         Ok(name.to_owned())
-    }
-}
-
-/// The types that can prove control of a name by a DNS record.
-pub(super) fn dns_types(identifier: &Identifier) -> Vec<ChallengeType> {
-    match identifier {
-        Identifier::Dns(_) => vec![ChallengeType::Dns01],
-        Identifier::Ip(_) | Identifier::Other { .. } | _ => Vec::new(),
     }
 }
 
@@ -125,7 +117,7 @@ impl Plan {
             let (identifier, name) = (&entry.identifier, &entry.name);
             entry.state = match outcome {
                 Some(Ok(())) => {
-                    tracing::debug!(%identifier, name, zone = zone.name, action = ?self.action, "dns-01 record");
+                    tracing::debug!(%identifier, name, zone = zone.name, action = ?self.action, "TXT record");
                     State::Done
                 }
                 Some(Err(error)) => State::Failed(error.into()),
@@ -155,8 +147,6 @@ impl Entry {
 }
 
 fn place(challenge: &Challenge, delegation: &dyn Delegation) -> Result<String, SolverError> {
-    if challenge.kind != ChallengeType::Dns01 {
-        return Err(ResponseError::Kind(challenge.kind.clone()).into());
-    }
+    check_dns(challenge)?;
     delegation.canonical(&challenge.dns_name()).map(|name| normal(&name))
 }

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use super::change::Action;
 use super::error::{DnsError, DnsErrorKind};
 use super::flow::DnsFlow;
-use super::plan::{Delegation, Plan, Undelegated, dns_types};
+use super::plan::{Delegation, Plan, Undelegated};
 use super::provider::{DnsProvider, change_zones, find_zones};
 use super::turns::Turns;
+use crate::response::dns_types;
 
-/// Writes the TXT records of dns-01 through a [`DnsProvider`], on the calling thread.
+/// Writes the TXT records of dns-01 and dns-account-01 through a [`DnsProvider`], on the calling thread.
 ///
 /// Returns when the service has taken the records (and has put them in place, where it tells).
 /// Clones take turns at a zone.

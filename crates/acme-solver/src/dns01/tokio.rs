@@ -11,9 +11,10 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use super::conversation::framed;
 use super::zones::{Way, Zones};
-use super::{Dns01, present, types, withdraw};
+use super::{Dns01, present, withdraw};
 use crate::listener::BindError;
 use crate::listener::tokio::{Bound, Listening};
+use crate::response::dns_types;
 
 /// [`Dns01`] on tokio: an authoritative DNS server for `_acme-challenge` names, and nothing else.
 ///
@@ -55,7 +56,7 @@ impl AsyncDns01 {
 
 impl AsyncSolver for AsyncDns01 {
     fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
-        types(identifier)
+        dns_types(identifier)
     }
 
     fn present<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {

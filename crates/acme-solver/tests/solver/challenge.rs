@@ -22,6 +22,13 @@ pub(crate) fn of_kind(kind: &str, name: &str, token: &str) -> Challenge {
     .unwrap()
 }
 
+/// A dns-account-01 challenge for a name.
+pub(crate) fn account(name: &str) -> Challenge {
+    let mut json = serde_json::to_value(of_kind("dns-account-01", name, TOKEN)).unwrap();
+    json["account_label"] = "_ujmmovf2vn55tgye".into();
+    serde_json::from_value(json).unwrap()
+}
+
 pub(crate) fn identifier(name: &str) -> Identifier {
     name.parse().unwrap()
 }

@@ -8,7 +8,7 @@ use acme_solver::{BindError, Dns01};
 use hickory_proto::op::{Edns, Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 
-use super::challenge::{TOKEN, good, http, identifier, of_kind};
+use super::challenge::{TOKEN, account, good, http, identifier, of_kind};
 
 pub(crate) fn dns(name: &str, digest: u8) -> Challenge {
     let mut json = serde_json::to_value(of_kind("dns-01", name, TOKEN)).unwrap();
@@ -111,9 +111,7 @@ fn no_data_no_name_and_no_zone_are_told_apart() {
 
 #[test]
 fn names_of_accounts_belong_to_the_same_zone() {
-    let mut json = serde_json::to_value(of_kind("dns-account-01", "example.com", TOKEN)).unwrap();
-    json["account_label"] = "_ujmmovf2vn55tgye".into();
-    let challenge: [Challenge; 1] = [serde_json::from_value(json).unwrap()];
+    let challenge = [account("example.com")];
     let name = format!("{}.", challenge[0].dns_name());
     assert_eq!(name, "_ujmmovf2vn55tgye._acme-challenge.example.com.");
     let (mut solver, address) = listening(&challenge);

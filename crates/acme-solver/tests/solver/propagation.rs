@@ -8,7 +8,7 @@ use acme_solver::dns::Delegation;
 use acme_solver::{MIN_LOOKS, Propagated, Sighting, Standing};
 use hickory_proto::op::ResponseCode;
 
-use super::challenge::{TOKEN, identifier, of_kind};
+use super::challenge::{TOKEN, account, identifier, of_kind};
 use super::name_server::{Content, Servers};
 use super::resolver::resolver;
 
@@ -102,6 +102,18 @@ fn record_that_is_there_is_not_waited_for() {
     assert!(world.solver.present(&apex_and_wildcard).iter().all(Result::is_ok));
     assert_eq!(world.seen.lock().unwrap()[0].records.len(), 2);
     assert_eq!(world.servers.each[1].content.lock().unwrap().asked, 2);
+}
+
+#[test]
+fn record_at_a_name_of_the_account_is_waited_for_too() {
+    let wanted = account("www.example.test");
+    let (name, value) = (wanted.dns_name(), wanted.dns_value());
+    let mut world = world(1, 0, move |servers| {
+        servers.change(1, |content| content.add_text(&name, &[&value]));
+    });
+    assert!(world.solver.present(&[wanted])[0].is_ok());
+    let seen = world.seen.lock().unwrap();
+    assert_eq!((seen[0].looks, standings(&seen[0])), (2, vec![Standing::Shows]));
 }
 
 #[test]

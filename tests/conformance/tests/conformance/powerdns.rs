@@ -6,9 +6,10 @@ use acme_conformance::command::acmectl;
 use acme_conformance::pdns::{API_KEY, PowerDns};
 use acme_conformance::pebble::{self, Settings};
 use acme_http::Client;
-use acme_lib::{Account, DirectoryUrl, IssueRequest};
+use acme_lib::{Account, ChallengeType, DirectoryUrl, Identifier, IssueRequest, Solver};
+use acme_proto::{Challenge, SolverError};
 use acme_solver::dns::{self, DnsError, DnsErrorKind, DnsProvider, DnsSolver};
-use acme_testca::TestCa;
+use acme_testca::{Config, TestCa};
 use tempfile::TempDir;
 
 const ZONE: &str = "example.test";
@@ -27,6 +28,10 @@ fn solver(server: &PowerDns, key: &str) -> DnsSolver {
 
 fn issue(server: &PowerDns, solver: &mut DnsSolver, names: &[&str]) -> Result<usize, acme_lib::Error> {
     let ca = TestCa::builder().gentle().dns(server.address()).start().unwrap();
+    issue_at(&ca, solver, names)
+}
+
+fn issue_at(ca: &TestCa, solver: &mut dyn Solver, names: &[&str]) -> Result<usize, acme_lib::Error> {
     let account = Account::builder(DirectoryUrl::Other(ca.directory_url()))
         .agree_to_terms()
         .root_pem(ca.root_pem())
@@ -53,6 +58,35 @@ fn apex_and_wildcard_are_certified_and_nothing_is_left() {
     let zone = zone(&server);
     assert!(zone.contains("of somebody else"), "{zone}");
     assert_eq!(zone.matches("\"TXT\"").count(), 1, "{zone}");
+}
+
+/// Proves control at the name of the account only.
+struct AccountOnly(DnsSolver);
+
+impl Solver for AccountOnly {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        self.0.challenge_types(identifier).into_iter().filter(|kind| *kind != ChallengeType::Dns01).collect()
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        assert!(challenges.iter().all(|challenge| challenge.kind == ChallengeType::DnsAccount01));
+        self.0.present(challenges)
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        self.0.withdraw(challenges)
+    }
+}
+
+#[test]
+fn names_of_the_account_are_written_and_taken_away() {
+    let server = PowerDns::start(ZONE).unwrap();
+    let mut solver = AccountOnly(solver(&server, API_KEY));
+    let mut config = Config::gentle();
+    config.dns_account = true;
+    let ca = TestCa::builder().config(config).dns(server.address()).start().unwrap();
+    assert_eq!(issue_at(&ca, &mut solver, &["example.test", "*.example.test"]).unwrap(), 2);
+    assert_eq!(zone(&server).matches("\"TXT\"").count(), 0);
 }
 
 #[test]
