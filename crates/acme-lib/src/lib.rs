@@ -70,6 +70,9 @@
 //!
 //! `preview` has what no public CA takes and what may still change: account keys of ML-DSA (RFC 9964).
 //!
+//! `dns` has `Dns01`, a DNS server that answers dns-01 and dns-account-01 for names whose
+//! `_acme-challenge` is delegated to it, beside [`Http01`] and [`TlsAlpn01`].
+//!
 //! `pkcs11` has keys in PKCS#11 tokens: `Token` is the signer of
 //! [`remote_key`](AccountBuilder::remote_key).
 
@@ -103,6 +106,8 @@ pub use acme_proto::{
     Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem, ProblemKind, Refusal,
     RemoteSigner, RenewalInfo, RenewalMoment, Solver, UserAction,
 };
+#[cfg(feature = "dns")]
+pub use acme_solver::Dns01;
 pub use acme_solver::{Http01, TlsAlpn01, TlsAlpn01Responder};
 
 /// The protocol's own types, for what is not re-exported here.

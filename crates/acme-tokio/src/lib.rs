@@ -50,6 +50,9 @@
 //!
 //! `preview` has what no public CA takes and what may still change: account keys of ML-DSA (RFC 9964).
 //!
+//! `dns` has `Dns01`, a DNS server that answers dns-01 and dns-account-01 for names whose
+//! `_acme-challenge` is delegated to it, beside [`Http01`] and [`TlsAlpn01`].
+//!
 //! `pkcs11` has keys in PKCS#11 tokens: `ThreadedSigner` makes of a `Token` the signer of
 //! [`remote_key`](AccountBuilder::remote_key).
 
@@ -83,6 +86,8 @@ pub use acme_proto::{
     AsyncRemoteSigner, AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut,
     Problem, ProblemKind, Refusal, RemoteSigner, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
 };
+#[cfg(feature = "dns")]
+pub use acme_solver::AsyncDns01 as Dns01;
 pub use acme_solver::{
     AsyncHttp01 as Http01, AsyncTlsAlpn01 as TlsAlpn01, Http01Responder, Threaded, TlsAlpn01Responder,
 };
