@@ -65,7 +65,21 @@ impl Record {
 /// <https://www.rfc-editor.org/rfc/rfc1035#section-5.1>
 #[must_use]
 pub fn quoted(value: &str) -> String {
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut text = "\"".to_owned();
+    let mut octets = 0;
+    for c in value.chars() {
+        octets += c.len_utf8();
+        if octets > MAX_OCTETS {
+            text.push_str("\" \"");
+            octets = c.len_utf8();
+        }
+        if matches!(c, '\\' | '"') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text.push('"');
+    text
 }
 
 /// A TXT value without the quotes of master files: its pieces one after the other.
@@ -90,6 +104,9 @@ pub fn unquoted(text: &str) -> String {
     }
     value
 }
+
+/// What a piece of a TXT value can have.
+const MAX_OCTETS: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -116,5 +133,14 @@ mod tests {
         assert_eq!(unquoted(&quoted(r#"a "b" \c"#)), r#"a "b" \c"#);
         assert_eq!(unquoted(r#""one" "two""#), "onetwo");
         assert_eq!(unquoted("bare"), "bare");
+        assert_eq!(quoted(""), r#""""#);
+    }
+
+    #[test]
+    fn long_value_is_quoted_in_pieces() {
+        let long = "k".repeat(255);
+        assert_eq!(quoted(&long), format!("\"{long}\""));
+        assert_eq!(quoted(&format!("{long}é")), format!("\"{long}\" \"é\""));
+        assert_eq!(unquoted(&quoted(&long.repeat(3))), long.repeat(3));
     }
 }
