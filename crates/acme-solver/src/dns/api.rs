@@ -35,6 +35,8 @@ impl Api {
     pub const WIDTH: usize = 8;
     /// How often a request is sent at most.
     pub const MAX_TRIES: u32 = 4;
+    /// The wait before the second try where the service does not say; each is twice the one before.
+    pub const FIRST_WAIT: Duration = Duration::from_secs(1);
     /// The longest wait that a service may ask for; a longer one ends the task, with a temporary
     /// error.
     pub const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -67,7 +69,7 @@ impl Api {
     /// # Errors
     /// When there is no reply, or the service stays busy.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, DnsError> {
-        let mut wait = FIRST_WAIT;
+        let mut wait = Self::FIRST_WAIT;
         for is_last in (1..=Self::MAX_TRIES).map(|tries| tries == Self::MAX_TRIES) {
             let retry_after = match self.exchange(request.clone()).await {
                 Ok(reply) if !self.is_busy(&reply) && !reply.status.is_server_error() => return Ok(reply),
@@ -86,6 +88,20 @@ impl Api {
             wait *= 2;
         }
         Err(self.error(DnsErrorKind::Busy { retry_after: wait }))
+    }
+
+    /// Sends a request that may not be repeated by itself.
+    ///
+    /// # Errors
+    /// When there is no reply, or the service is busy.
+    pub async fn send_once(&self, request: Request<Vec<u8>>) -> Result<Reply, DnsError> {
+        let reply = self.exchange(request).await;
+        let reply = reply.map_err(|error| self.error(DnsErrorKind::Transport(Arc::new(error))))?;
+        if !self.is_busy(&reply) {
+            return Ok(reply);
+        }
+        let retry_after = reply.retry_after(self.now()).unwrap_or(Self::FIRST_WAIT);
+        Err(self.error(DnsErrorKind::Busy { retry_after }))
     }
 
     /// Sends a request as [`send`](Self::send) does, and takes success only.
@@ -109,6 +125,12 @@ impl Api {
             None if is_forbidden => DnsErrorKind::Credentials { status, detail, needs },
             Some(Fault::Busy) | None => DnsErrorKind::Refused { status, detail },
         })
+    }
+
+    /// The error for something that the service took on, and that came to nothing.
+    #[must_use]
+    pub fn failure(&self, detail: &str) -> DnsError {
+        self.error(DnsErrorKind::Failed { detail: self.profile.printable(detail) })
     }
 
     /// The error for a reply that makes no sense.
@@ -212,6 +234,4 @@ impl From<Response<Vec<u8>>> for Reply {
     }
 }
 
-/// The wait before the second try where the service does not say; each is twice the one before.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
 const OWN_NAME: HeaderValue = HeaderValue::from_static(concat!("acme-solver/", env!("CARGO_PKG_VERSION")));

@@ -30,13 +30,18 @@ impl DnsError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match &self.kind {
-            DnsErrorKind::Busy { .. } | DnsErrorKind::Conflict { .. } | DnsErrorKind::Unfinished => true,
+            DnsErrorKind::Busy { .. }
+            | DnsErrorKind::Conflict { .. }
+            | DnsErrorKind::Failed { .. }
+            | DnsErrorKind::Unfinished => true,
             DnsErrorKind::Refused { status, .. } => *status >= 500,
             DnsErrorKind::Transport(error) => error.is_temporary(),
-            DnsErrorKind::Credentials { .. }
+            DnsErrorKind::Cname { .. }
+            | DnsErrorKind::Credentials { .. }
             | DnsErrorKind::NoZone { .. }
             | DnsErrorKind::Reply { .. }
-            | DnsErrorKind::Stuck => false,
+            | DnsErrorKind::Stuck
+            | DnsErrorKind::TooMany { .. } => false,
         }
     }
 
@@ -45,12 +50,15 @@ impl DnsError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self.kind {
             DnsErrorKind::Busy { retry_after } => Some(retry_after),
-            DnsErrorKind::Conflict { .. }
+            DnsErrorKind::Cname { .. }
+            | DnsErrorKind::Conflict { .. }
             | DnsErrorKind::Credentials { .. }
+            | DnsErrorKind::Failed { .. }
             | DnsErrorKind::NoZone { .. }
             | DnsErrorKind::Refused { .. }
             | DnsErrorKind::Reply { .. }
             | DnsErrorKind::Stuck
+            | DnsErrorKind::TooMany { .. }
             | DnsErrorKind::Transport(_)
             | DnsErrorKind::Unfinished => None,
         }
@@ -68,12 +76,15 @@ impl StdError for DnsError {
         match &self.kind {
             DnsErrorKind::Transport(error) => Some(&**error),
             DnsErrorKind::Busy { .. }
+            | DnsErrorKind::Cname { .. }
             | DnsErrorKind::Conflict { .. }
             | DnsErrorKind::Credentials { .. }
+            | DnsErrorKind::Failed { .. }
             | DnsErrorKind::NoZone { .. }
             | DnsErrorKind::Refused { .. }
             | DnsErrorKind::Reply { .. }
             | DnsErrorKind::Stuck
+            | DnsErrorKind::TooMany { .. }
             | DnsErrorKind::Unfinished => None,
         }
     }
@@ -99,6 +110,13 @@ pub enum DnsErrorKind {
         /// How long it wants to be left alone.
         retry_after: Duration,
     },
+    /// A name does not lead to where the service can write.
+    Cname {
+        /// The name.
+        name: String,
+        /// What a CNAME record there has to lead to.
+        target: String,
+    },
     /// Somebody else kept changing the same records.
     Conflict {
         /// The name of the records.
@@ -112,6 +130,11 @@ pub enum DnsErrorKind {
         detail: String,
         /// What the credentials have to be.
         needs: &'static str,
+    },
+    /// It took the records, and could not put them in place.
+    Failed {
+        /// The service's own words, or nothing.
+        detail: String,
     },
     /// None of the zones that the credentials reach holds a name.
     NoZone {
@@ -134,6 +157,13 @@ pub enum DnsErrorKind {
     },
     /// Its provider waits for something that is neither a reply nor a moment.
     Stuck,
+    /// It holds fewer values at a name than there are to be.
+    TooMany {
+        /// The name.
+        name: String,
+        /// How many it holds.
+        most: usize,
+    },
     /// It was not reached.
     Transport(Arc<TransportError>),
     /// It took the records, but did not put them in place in time.
@@ -146,10 +176,19 @@ impl fmt::Display for DnsErrorKind {
             Self::Busy { retry_after } => {
                 write!(f, "is busy and wants to be left alone for {} s", retry_after.as_secs())
             }
+            Self::Cname { name, target } => {
+                write!(f, "does not write at {name}: there has to be a CNAME record to {target}")
+            }
             Self::Conflict { name } => write!(f, "has other writers that kept changing TXT of {name}"),
             Self::Credentials { status, detail, needs } => {
                 write!(f, "does not take the credentials ({})", reply(*status, detail))?;
                 write!(f, "; it needs {needs}")
+            }
+            Self::Failed { detail } if detail.is_empty() => {
+                f.write_str("took the records, and could not put them in place")
+            }
+            Self::Failed { detail } => {
+                write!(f, "took the records, and could not put them in place: {detail}")
             }
             Self::NoZone { name, needs } => {
                 write!(f, "has no zone for {name} that these credentials reach; it needs {needs}")
@@ -157,6 +196,11 @@ impl fmt::Display for DnsErrorKind {
             Self::Refused { status, detail } => write!(f, "refused ({})", reply(*status, detail)),
             Self::Reply { what } => write!(f, "sent a reply without {what}"),
             Self::Stuck => f.write_str("has a provider that waits for something that no driver knows of"),
+            Self::TooMany { name, most } => write!(
+                f,
+                "holds no more than {most} values at a name, which are too few for {name}: let the names of \
+                 the order lead to several"
+            ),
             Self::Transport(_) => f.write_str("was not reached"),
             Self::Unfinished => f.write_str("took the records, but did not put them in place in time"),
         }

@@ -1,8 +1,11 @@
 //! The services that there are providers for.
 
+mod acme_dns;
 mod cloudflare;
 mod desec;
 mod digitalocean;
+mod gandi;
+mod hetzner;
 mod powerdns;
 mod route53;
 
@@ -11,9 +14,12 @@ use std::sync::Arc;
 
 use super::credentials::{CredentialError, Lookup, Variable};
 use super::provider::DnsProvider;
+use acme_dns::AcmeDns;
 use cloudflare::Cloudflare;
 use desec::Desec;
 use digitalocean::DigitalOcean;
+use gandi::Gandi;
+use hetzner::Hetzner;
 use powerdns::PowerDns;
 use route53::Route53;
 
@@ -79,6 +85,14 @@ pub fn service(name: &str) -> Option<&'static Service> {
 
 const SERVICES: &[Service] = &[
     Service {
+        name: "acme-dns",
+        aliases: &["acmedns"],
+        title: "acme-dns",
+        variables: AcmeDns::VARIABLES,
+        exercise: Exercise::Description,
+        make: AcmeDns::provider,
+    },
+    Service {
         name: "cloudflare",
         aliases: &[],
         title: "Cloudflare",
@@ -101,6 +115,22 @@ const SERVICES: &[Service] = &[
         variables: DigitalOcean::VARIABLES,
         exercise: Exercise::Description,
         make: DigitalOcean::provider,
+    },
+    Service {
+        name: "gandiv5",
+        aliases: &["gandi"],
+        title: "Gandi LiveDNS",
+        variables: Gandi::VARIABLES,
+        exercise: Exercise::Description,
+        make: Gandi::provider,
+    },
+    Service {
+        name: "hetzner",
+        aliases: &["hetznerv1"],
+        title: "Hetzner",
+        variables: Hetzner::VARIABLES,
+        exercise: Exercise::Description,
+        make: Hetzner::provider,
     },
     Service {
         name: "pdns",

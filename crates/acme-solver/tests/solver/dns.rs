@@ -2,10 +2,13 @@
 
 #[macro_use]
 mod contract;
+mod acme_dns;
 mod cloudflare;
 mod desec;
 mod digitalocean;
 mod flow;
+mod gandi;
+mod hetzner;
 mod powerdns;
 mod powerdns_fake;
 mod route53;
