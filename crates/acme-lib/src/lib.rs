@@ -75,6 +75,9 @@
 //!
 //! `pkcs11` has keys in PKCS#11 tokens: `Token` is the signer of
 //! [`remote_key`](AccountBuilder::remote_key).
+//!
+//! `relay` has `TlsAlpn01Relay`, which answers tls-alpn-01 in front of a TLS server that is already
+//! there; it runs on threads of its own, with tokio.
 
 mod account;
 pub mod api;
@@ -109,6 +112,8 @@ pub use acme_proto::{
 #[cfg(feature = "dns")]
 pub use acme_solver::Dns01;
 pub use acme_solver::{Http01, TlsAlpn01, TlsAlpn01Responder};
+#[cfg(feature = "relay")]
+pub use acme_solver::{ProxyHeader, RelayConfig, RelayCounts, TlsAlpn01Relay};
 
 /// The protocol's own types, for what is not re-exported here.
 pub use acme_proto as proto;

@@ -31,7 +31,8 @@
 //!
 //! Feature `tokio`: the same as [`AsyncSolver`](acme_proto::AsyncSolver)s, `dns::AsyncDnsSolver`, `AsyncHttp01` and
 //! `AsyncTlsAlpn01` with ports of their own and `Http01Responder` for a server that is there, and
-//! `Threaded`, which runs any other solver from tokio.
+//! `Threaded`, which runs any other solver from tokio; and `TlsAlpn01Relay`, with `AsyncTlsAlpn01Relay`,
+//! which answers tls-alpn-01 in front of a TLS server that is already there.
 
 #[cfg(feature = "dns")]
 pub mod check;
@@ -44,6 +45,8 @@ mod per_name;
 mod port_owner;
 #[cfg(feature = "dns")]
 mod propagation;
+#[cfg(feature = "tokio")]
+mod relay;
 #[cfg(feature = "dns")]
 mod resolver;
 mod response;
@@ -65,6 +68,8 @@ pub use per_name::PerName;
 pub use port_owner::{PortOwner, port_owner};
 #[cfg(feature = "dns")]
 pub use propagation::{MIN_LOOKS, Propagated, Sighting, Standing};
+#[cfg(feature = "tokio")]
+pub use relay::{AsyncTlsAlpn01Relay, ProxyHeader, RelayConfig, RelayCounts, TlsAlpn01Relay};
 #[cfg(feature = "dns")]
 pub use resolver::{
     Answer, NameServer, RecordData, RecordKind, Records, ResolveError, Resolver, Testimony, Zone,

@@ -110,4 +110,4 @@ pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) const MAX_DRAINED: usize = 64 * 1024;
 
 /// How long a listener without descriptors leaves its callers in the queue.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);

@@ -18,6 +18,8 @@ use handshake::Handshake;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::AsyncTlsAlpn01;
+#[cfg(feature = "tokio")]
+pub(crate) use self::tokio::shake_hands;
 pub use responder::TlsAlpn01Responder;
 
 /// A listener that answers tls-alpn-01 challenges, and nothing else.

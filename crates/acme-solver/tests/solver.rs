@@ -16,6 +16,10 @@ mod solver {
     mod port_owner;
     #[cfg(feature = "dns")]
     mod propagation;
+    #[cfg(feature = "tokio")]
+    mod relay;
+    #[cfg(feature = "tokio")]
+    mod relay_tokio;
     #[cfg(feature = "dns")]
     mod resolver;
     mod self_check;

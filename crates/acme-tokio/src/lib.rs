@@ -28,7 +28,8 @@
 //! # }
 //! ```
 //!
-//! A web server that is there answers with [`Http01Responder`]; `examples/axum.rs` shows it.
+//! A web server that is there answers with [`Http01Responder`]; `examples/axum.rs` shows it. In front of a
+//! TLS server that knows nothing of it, [`TlsAlpn01Relay`] answers.
 //!
 //! # When a future is dropped
 //!
@@ -89,7 +90,8 @@ pub use acme_proto::{
 #[cfg(feature = "dns")]
 pub use acme_solver::AsyncDns01 as Dns01;
 pub use acme_solver::{
-    AsyncHttp01 as Http01, AsyncTlsAlpn01 as TlsAlpn01, Http01Responder, Threaded, TlsAlpn01Responder,
+    AsyncHttp01 as Http01, AsyncTlsAlpn01 as TlsAlpn01, AsyncTlsAlpn01Relay as TlsAlpn01Relay,
+    Http01Responder, ProxyHeader, RelayConfig, RelayCounts, Threaded, TlsAlpn01Responder,
 };
 
 /// The protocol's own types, for what is not re-exported here.

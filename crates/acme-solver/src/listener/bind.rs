@@ -65,6 +65,18 @@ pub(crate) fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, Sock
     })
 }
 
+/// Makes a socket that somebody else set up fit to be served; says where it listens.
+pub(crate) fn take_over(listener: &TcpListener) -> Result<SocketAddr, BindError> {
+    let address = listener.local_addr().map_err(BindError::Name)?;
+    let failed = |source| BindError::Io { address, source };
+    #[cfg(not(target_vendor = "apple"))]
+    if !sockopt::socket_acceptconn(listener).map_err(|errno| failed(errno.into()))? {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the socket does not listen")));
+    }
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(address)
+}
+
 /// Takes a port over TCP and UDP at the first address that can be had.
 #[cfg(feature = "dns")]
 pub(crate) fn listen_both(

@@ -39,6 +39,17 @@ impl Bound {
         Ok((Self::from_std(listener, address)?, socket))
     }
 
+    /// Takes over a socket that listens.
+    pub(crate) fn from_listener(listener: std::net::TcpListener) -> Result<Self, BindError> {
+        let address = bind::take_over(&listener)?;
+        Self::from_std(listener, address)
+    }
+
+    /// What the port is, for who serves it otherwise.
+    pub(crate) fn into_parts(self) -> (TcpListener, SocketAddr) {
+        (self.listener, self.address)
+    }
+
     fn from_std(listener: std::net::TcpListener, address: SocketAddr) -> Result<Self, BindError> {
         let listener = TcpListener::from_std(listener).map_err(|source| BindError::Io { address, source })?;
         Ok(Self { address, listener })
@@ -61,6 +72,11 @@ impl Listening {
     pub(crate) fn run(task: impl Future<Output: Send> + Send + 'static) -> Arc<Self> {
         let task = async move { drop(task.await) };
         Arc::new(Self(tokio::spawn(task).abort_handle()))
+    }
+
+    /// Ends the task before that.
+    pub(crate) fn end(&self) {
+        self.0.abort();
     }
 }
 

@@ -65,7 +65,7 @@ impl TlsAlpn01Responder {
     }
 
     /// For a server of challenges and nothing else.
-    pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
+    pub(crate) fn server_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
         let resolver = Resolver { responder: self.clone(), otherwise: None };
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -78,7 +78,7 @@ impl TlsAlpn01Responder {
         Ok(Arc::new(config))
     }
 
-    fn find(&self, server_name: &str) -> Option<Arc<CertifiedKey>> {
+    pub(crate) fn find(&self, server_name: &str) -> Option<Arc<CertifiedKey>> {
         let certificates = self.certificates();
         let last = certificates.get(&server_name.to_ascii_lowercase())?.last()?;
         Some(Arc::clone(&last.key))

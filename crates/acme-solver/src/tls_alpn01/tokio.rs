@@ -8,7 +8,7 @@ use std::sync::Arc;
 use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, SolverFuture};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{Accept, TlsAcceptor};
 
 use super::{TlsAlpn01, TlsAlpn01Responder};
 use crate::listener::BindError;
@@ -39,7 +39,7 @@ impl AsyncTlsAlpn01 {
         let (address, responder) = (bound.address, TlsAlpn01Responder::new());
         let config = responder.server_config().map_err(|error| BindError::tls(address, error))?;
         let acceptor = TlsAcceptor::from(config);
-        let listening = bound.serve(move |socket| shake_hands(acceptor.clone(), socket));
+        let listening = bound.serve(move |socket| shake_hands(acceptor.accept(socket)));
         Ok(Self { address, responder, _listening: listening })
     }
 
@@ -80,8 +80,8 @@ impl fmt::Debug for AsyncTlsAlpn01 {
 }
 
 /// A handshake, then the end of the connection.
-async fn shake_hands(acceptor: TlsAcceptor, socket: TcpStream) -> io::Result<()> {
-    let mut socket = match acceptor.accept(socket).into_fallible().await {
+pub(crate) async fn shake_hands(handshake: Accept<TcpStream>) -> io::Result<()> {
+    let mut socket = match handshake.into_fallible().await {
         Ok(mut stream) => {
             stream.shutdown().await?;
             stream.into_inner().0

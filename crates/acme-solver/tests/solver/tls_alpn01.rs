@@ -28,7 +28,7 @@ fn listening(names: &[&str]) -> (TlsAlpn01, SocketAddr, Vec<Challenge>) {
 }
 
 /// The extension's value in a certificate, which ends in the digest.
-fn has_digest(certificate: &[u8], challenge: &Challenge) -> bool {
+pub(crate) fn has_digest(certificate: &[u8], challenge: &Challenge) -> bool {
     let expected = [&[0x01, 0x01, 0xff, 0x04, 0x22, 0x04, 0x20], &challenge.digest()[..]].concat();
     certificate.windows(expected.len()).any(|window| window == expected)
 }
@@ -163,7 +163,7 @@ impl ResolvesServerCert for Always {
 }
 
 /// A server of `www.example.com` that was there before.
-fn server(responder: &TlsAlpn01Responder) -> (ServerConfig, Vec<u8>) {
+pub(crate) fn server(responder: &TlsAlpn01Responder) -> (ServerConfig, Vec<u8>) {
     let own = ChallengeCertificate::new(&identifier("www.example.com"), &[0; 32]).unwrap();
     let provider = aws_lc_rs::default_provider();
     let key = provider.key_provider.load_private_key(own.private_key_der()).unwrap();
