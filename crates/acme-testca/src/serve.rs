@@ -125,6 +125,12 @@ impl TestCa {
         self.shared.tls_port.store(port, Ordering::Relaxed);
     }
 
+    /// Asks another resolver, as [`TestCaBuilder::dns`] says. This one may be anywhere: what it is
+    /// asked for are records, and no connection is made to where they lead.
+    pub fn validate_dns_at(&self, resolver: SocketAddr) {
+        *lock(&self.shared.dns) = Some(resolver);
+    }
+
     /// Switches whether challenges become valid without a validation.
     pub fn always_valid(&self, always: AlwaysValid) {
         self.ca().set_always_valid(always);
@@ -392,7 +398,7 @@ impl TestCaBuilder {
             resolver: Mutex::new(resolver),
             http_port: AtomicU16::new(self.http_port),
             tls_port: AtomicU16::new(self.tls_port),
-            dns: self.dns,
+            dns: Mutex::new(self.dns),
             connections: AtomicU64::new(0),
             arrivals: AtomicU64::new(0),
             hook: self.hook,
@@ -471,7 +477,7 @@ struct Shared {
     resolver: Mutex<Resolver>,
     http_port: AtomicU16,
     tls_port: AtomicU16,
-    dns: Option<SocketAddr>,
+    dns: Mutex<Option<SocketAddr>>,
     connections: AtomicU64,
     arrivals: AtomicU64,
     hook: Option<Hook>,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use hickory_proto::rr::{RData, RecordType};
 
-use super::{Shared, dns};
+use super::{Shared, dns, lock};
 use crate::{
     caa::{CaaPolicy, CaaRecord},
     onion,
@@ -14,7 +14,7 @@ use crate::{
 
 /// Asks for the records of the name and of its parents, and compares the first that there are.
 pub(super) async fn check(shared: &Shared, validation: &Validation) -> Result<(), Problem> {
-    let Some(resolver) = shared.dns else {
+    let Some(resolver) = *lock(&shared.dns) else {
         return Ok(());
     };
     let has_records = validation.identifier.address().is_none() && !onion::is_onion(&validation.name);

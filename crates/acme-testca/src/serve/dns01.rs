@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hickory_proto::rr::{RData, RecordType};
 use jiff::Timestamp;
 
-use super::{Shared, dns};
+use super::{Shared, dns, lock};
 use crate::{problem::Problem, validation::Validation};
 
 /// Asks for the TXT records and looks at them. Gives until when they permit, if they say so.
@@ -31,7 +31,7 @@ async fn texts(resolver: SocketAddr, name: &str) -> Result<Vec<Vec<u8>>, Problem
 }
 
 fn resolver(shared: &Shared, validation: &Validation) -> Result<SocketAddr, Problem> {
-    shared.dns.ok_or_else(|| {
+    lock(&shared.dns).ok_or_else(|| {
         Problem::server_internal(format!(
             "{}: the test CA was not told which resolver to ask",
             validation.method.challenge_type()

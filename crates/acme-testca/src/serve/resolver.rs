@@ -11,7 +11,7 @@ use crate::{error::Error, problem::Problem};
 /// it is asked for addresses too.
 pub(super) async fn look_up(shared: &Shared, name: &str, port: u16) -> Result<Vec<SocketAddr>, Problem> {
     let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-    let Some(server) = shared.dns.filter(|_| shared.resolves_by_dns && !is_address) else {
+    let Some(server) = lock(&shared.dns).filter(|_| shared.resolves_by_dns && !is_address) else {
         return Ok(lock(&shared.resolver).look_up(name, port));
     };
     let mut addresses = Vec::new();

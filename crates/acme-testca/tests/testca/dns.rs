@@ -307,3 +307,21 @@ fn resolver_is_on_loopback() {
     let beyond = TestCa::builder().dns("192.0.2.1:53".parse().unwrap()).start();
     assert!(matches!(beyond, Err(Error::NotLoopback(_))));
 }
+
+#[test]
+fn another_resolver_may_be_anywhere_and_is_asked_from_then_on() {
+    let ca = TestCa::builder().gentle().start().unwrap();
+    let mut client = registered(&ca);
+    let mut try_once = |server: Option<&NameServer>| {
+        let (_, order) = client.order(&["a.example"]);
+        let value = txt_value(&mut client, &order, "dns-01");
+        if let Some(server) = server {
+            server.put_texts("_acme-challenge.a.example", &[&value]);
+        }
+        outcome(&mut client, &order, "dns-01")["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(try_once(None), "invalid");
+    let server = NameServer::start();
+    ca.validate_dns_at(server.address);
+    assert_eq!(try_once(Some(&server)), "valid");
+}
