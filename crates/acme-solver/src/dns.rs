@@ -28,6 +28,7 @@
 mod api;
 mod change;
 mod credentials;
+mod delegation;
 mod desk;
 mod error;
 mod flow;
@@ -50,10 +51,9 @@ mod zone;
 pub use api::{Api, Reply, Task, all};
 pub use change::{Action, Change, Record, quoted, unquoted};
 pub use credentials::{CredentialError, Need, Variable};
+pub use delegation::Delegation;
 pub use error::{DnsError, DnsErrorKind};
 pub use flow::DnsFlow;
-#[cfg(any(feature = "blocking", feature = "tokio"))]
-pub use plan::Delegation;
 pub use provider::{DnsProvider, Fault, Profile, change_zones, find_zones};
 pub use secret::Secret;
 pub use service::{Exercise, Service, service, services};

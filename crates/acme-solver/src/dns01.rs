@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 
+use crate::dns::Delegation;
 use crate::listener::{self, BindError, Listener, TIME_LIMIT};
-use crate::response::{check_dns, dns_types};
+use crate::response::{ResponseError, check_dns, dns_types};
 use conversation::Conversation;
 use zones::Zones;
 
@@ -42,8 +43,10 @@ pub use self::tokio::AsyncDns01;
 #[must_use = "the port is free again when the listener is dropped"]
 pub struct Dns01 {
     zones: Arc<Zones>,
-    tcp: Listener,
-    _udp: Listener,
+    delegation: Option<Arc<dyn Delegation>>,
+    address: SocketAddr,
+    /// They end when they are dropped.
+    listeners: Vec<[Listener; 2]>,
 }
 
 impl Dns01 {
@@ -62,24 +65,52 @@ impl Dns01 {
     ///
     /// # Errors
     ///
-    /// [`BindError`], for the last address tried; [`BindError::ServerName`] if the name is none.
+    /// [`BindError`], for the last address tried; [`BindError::ServerName`] if the name is none, and
+    /// [`BindError::ServerInZone`] if it has the label `_acme-challenge`.
     pub fn bind(addresses: impl ToSocketAddrs, server_name: &str) -> Result<Self, BindError> {
         let zones = Arc::new(Zones::new(server_name)?);
-        let (listener, socket, address) = listener::listen_both(addresses)?;
-        let answers = Arc::clone(&zones);
-        let udp = Listener::run("acme-dns-01-udp", address, move |stopped| {
-            conversation::serve_udp(&socket, &stopped, &answers);
-        })?;
-        let answers = Arc::clone(&zones);
-        let converse = move || Some(Conversation::new(Arc::clone(&answers)));
-        let tcp = Listener::start("acme-dns-01", listener, TIME_LIMIT, converse)?;
-        Ok(Self { zones, tcp, _udp: udp })
+        let (address, listeners) = listen(addresses, &zones)?;
+        Ok(Self { zones, delegation: None, address, listeners: vec![listeners] })
     }
 
-    /// The address it listens on, with the port that the system chose for port 0.
+    /// Listens on one more address, the first of these that can be had.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], for the last address tried.
+    pub fn listen_also(mut self, addresses: impl ToSocketAddrs) -> Result<Self, BindError> {
+        let (_, listeners) = listen(addresses, &self.zones)?;
+        self.listeners.push(listeners);
+        Ok(self)
+    }
+
+    /// Answers for one more zone, to names in which `_acme-challenge` names are CNAMEs:
+    ///
+    /// ```text
+    /// acme.example.net.             NS     acme-dns.example.net.
+    /// _acme-challenge.example.com.  CNAME  example.com.acme.example.net.
+    /// ```
+    ///
+    /// It needs a [`with_delegation`](Self::with_delegation) that finds out where they lead.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError::ZoneName`] if the name is none; [`BindError::ServerInZone`] if the server's own
+    /// name is in it.
+    pub fn serve_zone(self, zone: &str) -> Result<Self, BindError> {
+        self.zones.add(zone)?;
+        Ok(self)
+    }
+
+    /// Puts records where the names lead.
+    pub fn with_delegation(self, delegation: Arc<dyn Delegation>) -> Self {
+        Self { delegation: Some(delegation), ..self }
+    }
+
+    /// The address it listens on, with the port that the system chose for port 0; the first of several.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.tcp.local_addr()
+        self.address
     }
 }
 
@@ -89,7 +120,7 @@ impl Solver for Dns01 {
     }
 
     fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
-        present(&self.zones, challenges)
+        present(&self.zones, self.delegation.as_deref(), challenges)
     }
 
     fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
@@ -103,10 +134,37 @@ impl fmt::Debug for Dns01 {
     }
 }
 
-fn present(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+/// Answers over TCP and UDP at the first address that can be had.
+fn listen(
+    addresses: impl ToSocketAddrs,
+    zones: &Arc<Zones>,
+) -> Result<(SocketAddr, [Listener; 2]), BindError> {
+    let (listener, socket, address) = listener::listen_both(addresses)?;
+    let answers = Arc::clone(zones);
+    let udp = Listener::run("acme-dns-01-udp", address, move |stopped| {
+        conversation::serve_udp(&socket, &stopped, &answers);
+    })?;
+    let answers = Arc::clone(zones);
+    let converse = move || Some(Conversation::new(Arc::clone(&answers)));
+    let tcp = Listener::start("acme-dns-01", listener, TIME_LIMIT, converse)?;
+    Ok((address, [tcp, udp]))
+}
+
+fn present(
+    zones: &Zones,
+    delegation: Option<&dyn Delegation>,
+    challenges: &[Challenge],
+) -> Vec<Result<(), SolverError>> {
     let present = |challenge: &Challenge| {
         check_dns(challenge)?;
-        zones.insert(&challenge.dns_name(), challenge.dns_value());
+        let name = challenge.dns_name();
+        let canonical = match delegation {
+            Some(delegation) => delegation.canonical(&name)?,
+            None => name.clone(),
+        };
+        if !zones.insert(&canonical, challenge.dns_value()) {
+            return Err(ResponseError::Elsewhere { name, canonical }.into());
+        }
         tracing::debug!(identifier = %challenge.order_identifier(), kind = %challenge.kind, "TXT record presented");
         Ok(())
     };
@@ -116,7 +174,7 @@ fn present(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverErro
 fn withdraw(zones: &Zones, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
     let withdraw = |challenge: &Challenge| {
         check_dns(challenge)?;
-        zones.remove(&challenge.dns_name(), &challenge.dns_value());
+        zones.remove(&challenge.dns_value());
         tracing::debug!(identifier = %challenge.order_identifier(), kind = %challenge.kind, "TXT record withdrawn");
         Ok(())
     };

@@ -7,12 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-#[cfg(any(feature = "blocking", feature = "tokio"))]
 use acme_proto::SolverError;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-#[cfg(any(feature = "blocking", feature = "tokio"))]
 use crate::dns::Delegation;
 use query::{Peer, Question};
 
@@ -351,7 +349,6 @@ impl Resolver {
 }
 
 /// Writes where a CNAME leads; where nothing can be looked up, at the name itself.
-#[cfg(any(feature = "blocking", feature = "tokio"))]
 impl Delegation for Resolver {
     fn canonical(&self, name: &str) -> Result<String, SolverError> {
         match self.zone(name) {

@@ -6,6 +6,14 @@ use acme_proto::{Challenge, ChallengeType, Identifier, OfferedChallenge, SolverE
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseError {
+    /// The record would be in a zone that the solver does not serve.
+    #[error("the record of {name} would be at {canonical}, which is in no zone that is served here")]
+    Elsewhere {
+        /// The name of the record.
+        name: String,
+        /// Where its CNAMEs lead.
+        canonical: String,
+    },
     /// The challenge is of a type that the solver does not know.
     #[error("this solver has no response for {0}")]
     Kind(ChallengeType),

@@ -1,25 +1,14 @@
 //! From challenges to changes, and from what came of these to what came of each challenge.
 
-use std::fmt;
 use std::sync::Arc;
 
 use acme_proto::{Challenge, Identifier, SolverError};
 
 use super::change::{Action, Change};
+use super::delegation::Delegation;
 use super::error::DnsError;
 use super::zone::{Zone, normal};
 use crate::response::{ResponseError, check_dns};
-
-/// Where the records of a name are to be written.
-///
-/// A CA follows CNAME and NS records from `_acme-challenge`; whoever writes has to do the same.
-pub trait Delegation: fmt::Debug + Send + Sync {
-    /// The name at which a TXT record has to be for a CA to find it at `name`.
-    ///
-    /// # Errors
-    /// When that can't be told; the challenge fails then.
-    fn canonical(&self, name: &str) -> Result<String, SolverError>;
-}
 
 /// Names that are where they seem to be.
 #[derive(Debug)]

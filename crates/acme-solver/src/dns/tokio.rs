@@ -10,9 +10,10 @@ use acme_proto::{
 use jiff::Timestamp;
 
 use super::change::Action;
+use super::delegation::Delegation;
 use super::error::{DnsError, DnsErrorKind};
 use super::flow::DnsFlow;
-use super::plan::{Delegation, Plan, Undelegated};
+use super::plan::{Plan, Undelegated};
 use super::provider::{DnsProvider, change_zones, find_zones};
 use super::turns::Turns;
 use crate::response::dns_types;

@@ -5,13 +5,14 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, SolverFuture};
+use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, SolverError, SolverFuture};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::conversation::framed;
 use super::zones::{Way, Zones};
 use super::{Dns01, present, withdraw};
+use crate::dns::Delegation;
 use crate::listener::BindError;
 use crate::listener::tokio::{Bound, Listening};
 use crate::response::dns_types;
@@ -25,6 +26,7 @@ use crate::response::dns_types;
 pub struct AsyncDns01 {
     address: SocketAddr,
     zones: Arc<Zones>,
+    delegation: Option<Arc<dyn Delegation>>,
     _listening: [Arc<Listening>; 2],
 }
 
@@ -33,7 +35,8 @@ impl AsyncDns01 {
     ///
     /// # Errors
     ///
-    /// [`BindError`], for the last address tried; [`BindError::ServerName`] if the name is none.
+    /// [`BindError`], for the last address tried; [`BindError::ServerName`] if the name is none, and
+    /// [`BindError::ServerInZone`] if it has the label `_acme-challenge`.
     pub async fn bind(
         addresses: impl ToSocketAddrs + Send + 'static,
         server_name: &str,
@@ -44,7 +47,23 @@ impl AsyncDns01 {
         let udp = Listening::run(serve_udp(socket, Arc::clone(&zones)));
         let answers = Arc::clone(&zones);
         let tcp = bound.serve(move |socket| converse(socket, Arc::clone(&answers)));
-        Ok(Self { address, zones, _listening: [udp, tcp] })
+        Ok(Self { address, zones, delegation: None, _listening: [udp, tcp] })
+    }
+
+    /// Answers for one more zone, as [`Dns01::serve_zone`] does; all clones do.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError::ZoneName`] if the name is none; [`BindError::ServerInZone`] if the server's own
+    /// name is in it.
+    pub fn serve_zone(self, zone: &str) -> Result<Self, BindError> {
+        self.zones.add(zone)?;
+        Ok(self)
+    }
+
+    /// Puts records where the names lead. The look-ups may block: they are done on a thread of their own.
+    pub fn with_delegation(self, delegation: Arc<dyn Delegation>) -> Self {
+        Self { delegation: Some(delegation), ..self }
     }
 
     /// The address it listens on, with the port that the system chose for port 0.
@@ -60,7 +79,21 @@ impl AsyncSolver for AsyncDns01 {
     }
 
     fn present<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {
-        Box::pin(async { present(&self.zones, challenges) })
+        Box::pin(async {
+            let Some(delegation) = self.delegation.clone() else {
+                return present(&self.zones, None, challenges);
+            };
+            let (zones, own) = (Arc::clone(&self.zones), challenges.to_vec());
+            let presenting = tokio::task::spawn_blocking(move || present(&zones, Some(&*delegation), &own));
+            match presenting.await {
+                Ok(results) => results,
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => {
+                    let ended = |_: &Challenge| Err(SolverError::temporary("the runtime ended"));
+                    challenges.iter().map(ended).collect()
+                }
+            }
+        })
     }
 
     fn withdraw<'a>(&'a mut self, challenges: &'a [Challenge]) -> SolverFuture<'a> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hickory_proto::ProtoError;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{NS, SOA, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
@@ -18,6 +19,8 @@ pub(super) enum Way {
 
 pub(super) struct Zones {
     server_name: Name,
+    /// The zones that somebody named, beside those of `_acme-challenge`.
+    named: Mutex<Vec<Name>>,
     records: Mutex<Records>,
 }
 
@@ -30,30 +33,50 @@ struct Records {
 
 impl Zones {
     pub(super) fn new(server_name: &str) -> Result<Self, BindError> {
-        let name = Name::from_ascii(server_name).map_err(|error| BindError::ServerName(error.into()))?;
-        let mut server_name = name.to_lowercase();
-        server_name.set_fqdn(true);
-        Ok(Self { server_name, records: Mutex::default() })
+        let server_name = key(server_name).map_err(|error| BindError::ServerName(error.into()))?;
+        let zones = Self { server_name, named: Mutex::default(), records: Mutex::default() };
+        zones.check_server_name()?;
+        Ok(zones)
     }
 
-    pub(super) fn insert(&self, name: &str, value: String) {
-        let Some(name) = key(name) else { return };
+    /// Answers for a zone that somebody named.
+    pub(super) fn add(&self, zone: &str) -> Result<(), BindError> {
+        let name = key(zone).map_err(|error| BindError::ZoneName(error.into()))?;
+        self.named().push(name);
+        self.check_server_name()
+    }
+
+    /// Where the server is in its own zone, it would have to know from where it is seen.
+    fn check_server_name(&self) -> Result<(), BindError> {
+        match self.apex(&self.server_name) {
+            None => Ok(()),
+            Some(zone) => {
+                Err(BindError::ServerInZone { server: self.server_name.to_ascii(), zone: zone.to_ascii() })
+            }
+        }
+    }
+
+    /// Puts a value at a name; false where the name is in none of the zones.
+    pub(super) fn insert(&self, name: &str, value: String) -> bool {
+        let Some(name) = key(name).ok().filter(|name| self.apex(name).is_some()) else { return false };
         let mut records = self.records();
         let values = records.values.entry(name).or_default();
         if !values.contains(&value) {
             values.push(value);
             records.serial = records.serial.wrapping_add(1);
         }
+        true
     }
 
-    pub(super) fn remove(&self, name: &str, value: &str) {
-        let Some(name) = key(name) else { return };
+    /// Takes a value away wherever it is: it belongs to one challenge.
+    pub(super) fn remove(&self, value: &str) {
         let mut records = self.records();
-        if let Some(values) = records.values.get_mut(&name) {
+        let before = records.count();
+        records.values.retain(|_, values| {
             values.retain(|other| other != value);
-            if values.is_empty() {
-                records.values.remove(&name);
-            }
+            !values.is_empty()
+        });
+        if records.count() != before {
             records.serial = records.serial.wrapping_add(1);
         }
     }
@@ -77,6 +100,8 @@ impl Zones {
         if query.edns.is_some() {
             let mut edns = Edns::new();
             edns.set_max_payload(MAX_PAYLOAD);
+            // RFC 3225, section 3: as it was asked.
+            edns.set_dnssec_ok(query.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok));
             response.set_edns(edns);
         }
         response.metadata.response_code = match query.queries.as_slice() {
@@ -90,8 +115,8 @@ impl Zones {
 
     fn fill(&self, response: &mut Message, question: &Query) -> ResponseCode {
         let name = question.name().to_lowercase();
-        let apex = match apex(&name) {
-            Some(apex) if question.query_class() == DNSClass::IN => apex,
+        let apex = match self.apex(&name) {
+            Some(apex) if question.query_class() == DNSClass::IN && !is_transfer(question) => apex,
             Some(_) | None => return ResponseCode::Refused,
         };
         response.metadata.authoritative = true;
@@ -123,21 +148,44 @@ impl Zones {
         RData::SOA(SOA::new(self.server_name.clone(), responsible, serial, REFRESH, RETRY, EXPIRE, TTL))
     }
 
+    /// The name of the zone that a name is in: the longest that somebody named, else from the label
+    /// `_acme-challenge` on.
+    fn apex(&self, name: &Name) -> Option<Name> {
+        let named = self.named();
+        let above = named.iter().filter(|zone| zone.zone_of(name));
+        above.max_by_key(|zone| zone.num_labels()).cloned().or_else(|| challenge_apex(name))
+    }
+
+    fn named(&self) -> MutexGuard<'_, Vec<Name>> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn records(&self) -> MutexGuard<'_, Records> {
         // A map between two operations is whole, whoever panicked.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A name as records are found by; `None` for one that no packet can hold, nor ask for.
-fn key(name: &str) -> Option<Name> {
-    let mut name = Name::from_ascii(name).ok()?.to_lowercase();
-    name.set_fqdn(true);
-    Some(name)
+impl Records {
+    fn count(&self) -> usize {
+        self.values.values().map(Vec::len).sum()
+    }
 }
 
-/// The name of the zone that a name is in: from the label `_acme-challenge` on.
-fn apex(name: &Name) -> Option<Name> {
+/// Nobody else serves these zones.
+fn is_transfer(question: &Query) -> bool {
+    matches!(question.query_type(), RecordType::AXFR | RecordType::IXFR)
+}
+
+/// A name as records are found by.
+fn key(name: &str) -> Result<Name, ProtoError> {
+    let mut name = Name::from_ascii(name)?.to_lowercase();
+    name.set_fqdn(true);
+    Ok(name)
+}
+
+/// From the label `_acme-challenge` on.
+fn challenge_apex(name: &Name) -> Option<Name> {
     let labels = name.iter().count();
     let from_the_root = name.iter().rev().position(|label| label == LABEL)?;
     // The label alone is under no domain.

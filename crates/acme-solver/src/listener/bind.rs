@@ -35,9 +35,21 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
     },
+    /// A server was to have a name in a zone of its own. Who looks for it would have to ask it where
+    /// it is.
+    #[error("the server's name {server} is in the zone {zone}, which it serves itself")]
+    ServerInZone {
+        /// The server's name.
+        server: String,
+        /// The zone.
+        zone: String,
+    },
     /// A server was to have a name that is none.
     #[error("the server's name is no name")]
     ServerName(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A zone was to have a name that is none.
+    #[error("the zone's name is no name")]
+    ZoneName(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else that the system reports.
     #[error("listening on {address} failed")]
     Io {

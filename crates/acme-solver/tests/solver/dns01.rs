@@ -2,8 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
 
-use acme_proto::{Challenge, ChallengeType, Solver};
+use acme_proto::{Challenge, ChallengeType, Solver, SolverError};
+use acme_solver::dns::Delegation;
 use acme_solver::{BindError, Dns01};
 use hickory_proto::op::{Edns, Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
@@ -93,6 +95,10 @@ fn no_data_no_name_and_no_zone_are_told_apart() {
         ("_acme-challenge.other.example.", RecordType::TXT, (NoError, 0, true)),
         ("x._acme-challenge.example.com.", RecordType::TXT, (NXDomain, 0, true)),
         ("x._acme-challenge.example.com.", RecordType::SOA, (NXDomain, 0, true)),
+        ("_acme-challenge.example.com.", RecordType::CAA, (NoError, 0, true)),
+        ("_acme-challenge.example.com.", RecordType::DNSKEY, (NoError, 0, true)),
+        ("_acme-challenge.example.com.", RecordType::AXFR, (Refused, 0, false)),
+        ("_acme-challenge.example.com.", RecordType::IXFR, (Refused, 0, false)),
         ("example.com.", RecordType::TXT, (Refused, 0, false)),
         ("_acme-challenges.example.com.", RecordType::TXT, (Refused, 0, false)),
         ("_acme-challenge.", RecordType::TXT, (Refused, 0, false)),
@@ -107,6 +113,105 @@ fn no_data_no_name_and_no_zone_are_told_apart() {
     assert_eq!(answer.answers[0].data.to_string(), "ns.example.net.");
     let answer = by_udp(address, &query("x._acme-challenge.example.com.", RecordType::TXT));
     assert_eq!(answer.authorities[0].name.to_ascii(), "_acme-challenge.example.com.", "the zone's own");
+}
+
+/// Leads the names of `example.com` into a zone of another domain.
+#[derive(Debug)]
+struct Led(&'static str);
+
+impl Delegation for Led {
+    fn canonical(&self, name: &str) -> Result<String, SolverError> {
+        match name {
+            "_acme-challenge.example.com" => Ok(self.0.to_owned()),
+            "_acme-challenge.broken.example" => Err(SolverError::temporary("no answer")),
+            _ => Ok(name.to_owned()),
+        }
+    }
+}
+
+#[test]
+fn cnames_lead_into_a_zone_that_was_named() {
+    let solver =
+        Dns01::bind("127.0.0.1:0", "ns.example.net").unwrap().serve_zone("ACME.example.net").unwrap();
+    let mut solver = solver.with_delegation(Arc::new(Led("a.b.acme.example.net")));
+    let address = solver.local_addr();
+    let ask = |name: &str, kind| by_udp(address, &query(name, kind));
+    use ResponseCode::{NXDomain, NoError, Refused};
+    assert_eq!(short(&ask("b.acme.example.net.", RecordType::TXT)), (NXDomain, 0, true));
+    let challenges = [dns("example.com", 1), dns("other.example", 2), dns("broken.example", 3)];
+    let results = solver.present(&challenges);
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, false]);
+    let answer = ask("a.b.acme.example.net.", RecordType::TXT);
+    assert_eq!(texts(&answer), [challenges[0].dns_value()]);
+    for (name, kind, expected) in [
+        // There is something below it, and nothing at it.
+        ("b.acme.example.net.", RecordType::TXT, (NoError, 0, true)),
+        ("b.b.acme.example.net.", RecordType::TXT, (NXDomain, 0, true)),
+        ("acme.example.net.", RecordType::SOA, (NoError, 1, false)),
+        ("acme.example.net.", RecordType::NS, (NoError, 1, false)),
+        // The zone is the one that somebody named.
+        ("_acme-challenge.x.acme.example.net.", RecordType::SOA, (NXDomain, 0, true)),
+        ("example.net.", RecordType::SOA, (Refused, 0, false)),
+        ("_acme-challenge.example.com.", RecordType::TXT, (NoError, 0, true)),
+        ("_acme-challenge.other.example.", RecordType::TXT, (NoError, 1, false)),
+    ] {
+        assert_eq!(short(&ask(name, kind)), expected, "{name} {kind}");
+    }
+    assert_eq!(good(&solver.withdraw(&challenges)), [true; 3]);
+    assert_eq!(short(&ask("a.b.acme.example.net.", RecordType::TXT)), (NXDomain, 0, true));
+}
+
+#[test]
+fn name_that_leads_elsewhere_is_refused_and_named() {
+    let solver = Dns01::bind("127.0.0.1:0", "ns.example.net").unwrap();
+    let mut solver = solver.with_delegation(Arc::new(Led("a.example.org")));
+    let error = solver.present(&[dns("example.com", 1)]).remove(0).unwrap_err();
+    assert!(!error.is_temporary());
+    assert_eq!(
+        error.to_string(),
+        "the record of _acme-challenge.example.com would be at a.example.org, which is in no zone that is \
+         served here"
+    );
+}
+
+#[test]
+fn server_in_a_zone_of_its_own_is_refused() {
+    let bind = |server: &str| Dns01::bind("127.0.0.1:0", server);
+    assert!(matches!(bind("ns._acme-challenge.example.com"), Err(BindError::ServerInZone { .. })));
+    let within = bind("ns.acme.example.net").unwrap().serve_zone("acme.example.net").unwrap_err();
+    assert!(matches!(within, BindError::ServerInZone { .. }), "{within}");
+    assert!(matches!(bind("ns.example.net").unwrap().serve_zone("a..b"), Err(BindError::ZoneName(_))));
+}
+
+#[test]
+fn all_addresses_answer_alike() {
+    let mut solver = Dns01::bind("127.0.0.1:0", "ns.example.net").unwrap();
+    let first = solver.local_addr();
+    let second = SocketAddr::from(([127, 0, 0, 2], first.port()));
+    solver = solver.listen_also(second).unwrap();
+    assert!(matches!(
+        Dns01::bind("127.0.0.1:0", "ns.example.net").unwrap().listen_also(first),
+        Err(BindError::InUse { .. })
+    ));
+    assert_eq!(good(&solver.present(&[dns("example.com", 1)])), [true]);
+    let question = query("_acme-challenge.example.com.", RecordType::TXT);
+    assert_eq!(texts(&by_udp(first, &question)).len(), 1);
+    assert_eq!(texts(&by_udp(second, &question)).len(), 1);
+    assert_eq!(texts(&by_tcp(&mut TcpStream::connect(second).unwrap(), &question)).len(), 1);
+}
+
+#[test]
+fn wish_for_signatures_is_repeated_and_not_fulfilled() {
+    let (_solver, address) = listening(&[dns("example.com", 1)]);
+    for dnssec_ok in [false, true] {
+        let mut question = query("_acme-challenge.example.com.", RecordType::TXT);
+        let mut edns = Edns::new();
+        edns.set_dnssec_ok(dnssec_ok);
+        question.set_edns(edns);
+        let answer = by_udp(address, &question);
+        assert_eq!(answer.edns.unwrap().flags().dnssec_ok, dnssec_ok);
+        assert_eq!(answer.answers.len(), 1);
+    }
 }
 
 #[test]
@@ -215,6 +320,33 @@ fn questions_that_are_none_are_refused_or_left_alone() {
 }
 
 #[test]
+fn mutilated_questions_stop_nobody() {
+    let (_solver, address) = listening(&[dns("example.com", 1)]);
+    let whole = query("_acme-challenge.example.com.", RecordType::TXT).to_vec().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    for at in 0..whole.len() {
+        socket.send_to(&whole[..at], address).unwrap();
+        for value in [0, 1, 0x3f, 0x7f, 0x80, 0xc0, 0xc0 | 12, 0xff] {
+            let mut packet = whole.clone();
+            packet[at] = value;
+            socket.send_to(&packet, address).unwrap();
+            let mut stream = TcpStream::connect(address).unwrap();
+            let length = u16::try_from(packet.len()).unwrap().to_be_bytes();
+            stream.write_all(&[&length[..], &packet].concat()).unwrap();
+        }
+        // No answer is larger than what may be asked for, whatever it is an answer to.
+        let mut buffer = [0; 65535];
+        while let Ok((length, _)) = socket.recv_from(&mut buffer) {
+            assert!(length <= 512, "{length}");
+        }
+    }
+    let question = query("_acme-challenge.example.com.", RecordType::TXT);
+    assert_eq!(texts(&by_udp(address, &question)).len(), 1);
+    assert_eq!(texts(&by_tcp(&mut TcpStream::connect(address).unwrap(), &question)).len(), 1);
+}
+
+#[test]
 fn long_questions_and_silent_callers_keep_nobody_out() {
     let (_solver, address) = listening(&[dns("example.com", 1)]);
     let mut long = TcpStream::connect(address).unwrap();
@@ -288,6 +420,19 @@ mod on_tokio {
         let answer = spawn_blocking(move || by_udp(address, &question)).await.unwrap();
         assert!(texts(&answer).is_empty());
         assert_eq!(format!("{solver:?}"), format!("AsyncDns01 {{ address: {address}, .. }}"));
+    }
+
+    #[::tokio::test]
+    async fn records_are_put_where_names_lead() {
+        let solver = AsyncDns01::bind("127.0.0.1:0", "ns.example.net").await.unwrap();
+        let solver = solver.serve_zone("acme.example.net").unwrap();
+        let mut solver = solver.with_delegation(Arc::new(Led("a.acme.example.net")));
+        assert_eq!(good(&solver.present(&[dns("example.com", 1)]).await), [true]);
+        let (address, question) = (solver.local_addr(), query("a.acme.example.net.", RecordType::TXT));
+        let ask = move || texts(&by_udp(address, &question));
+        assert_eq!(spawn_blocking(ask.clone()).await.unwrap().len(), 1);
+        assert_eq!(good(&solver.withdraw(&[dns("example.com", 1)]).await), [true]);
+        assert!(spawn_blocking(ask).await.unwrap().is_empty());
     }
 
     #[::tokio::test]
