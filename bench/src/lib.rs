@@ -5,6 +5,7 @@
 
 pub mod ca;
 pub mod client;
+pub mod distance;
 pub mod server;
 pub mod table;
 pub mod transcript;

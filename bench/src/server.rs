@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,14 +17,13 @@ use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
-use tokio::time::sleep_until;
 use tokio_rustls::TlsAcceptor;
 
 use crate::ca::Work;
+use crate::distance;
 
 /// What a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +105,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Mutex<
             let _ = if one_way.is_zero() {
                 serve(acceptor, socket, shared).await
             } else {
-                serve(acceptor, far_away(socket, one_way), shared).await
+                serve(acceptor, distance::far_away(socket, one_way), shared).await
             };
         });
     }
@@ -143,44 +141,6 @@ async fn answer(
     Ok(response.map(|body| Full::new(body.into())))
 }
 
-/// What is sent arrives later, either way. The first octets take a whole round trip more: that of
-/// the connection, which the kernel makes at once.
-fn far_away(socket: TcpStream, one_way: Duration) -> DuplexStream {
-    let (near, far) = tokio::io::duplex(BUFFER);
-    let (from_client, to_client) = socket.into_split();
-    let (from_server, to_server) = tokio::io::split(far);
-    tokio::spawn(carry(from_client, to_server, one_way, 2 * one_way));
-    tokio::spawn(carry(from_server, to_client, one_way, Duration::ZERO));
-    near
-}
-
-async fn carry(
-    mut from: impl AsyncRead + Send + Unpin + 'static,
-    mut to: impl AsyncWrite + Unpin,
-    one_way: Duration,
-    more: Duration,
-) -> io::Result<()> {
-    let (sender, mut under_way) = mpsc::unbounded_channel::<(tokio::time::Instant, Vec<u8>)>();
-    tokio::spawn(async move {
-        let mut buffer = vec![0; BUFFER];
-        let mut more = more;
-        while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            let arrival = tokio::time::Instant::now() + one_way + more;
-            let octets = buffer.get(..count).unwrap_or_default().to_vec();
-            more = Duration::ZERO;
-            if sender.send((arrival, octets)).is_err() {
-                return;
-            }
-        }
-    });
-    while let Some((arrival, octets)) = under_way.recv().await {
-        sleep_until(arrival).await;
-        to.write_all(&octets).await?;
-        to.flush().await?;
-    }
-    to.shutdown().await
-}
-
 fn tls(protocol: Protocol) -> Result<(TlsAcceptor, String), Box<dyn Error>> {
     let key = KeyPair::generate()?;
     let mut root = CertificateParams::default();
@@ -201,4 +161,3 @@ fn tls(protocol: Protocol) -> Result<(TlsAcceptor, String), Box<dyn Error>> {
 
 /// As many as Let's Encrypt's server grants.
 const MAX_STREAMS: u32 = 128;
-const BUFFER: usize = 64 * 1024;

@@ -2,6 +2,7 @@
 //!
 //! <https://doc.powerdns.com/authoritative/http-api/>
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -64,13 +65,16 @@ impl DnsProvider for PowerDns {
     fn zones<'a>(&'a self, api: &'a Api, names: &'a [String]) -> Task<'a, Vec<Zone>> {
         Box::pin(async move {
             let names = candidates(names);
+            if names.len() > Api::WIDTH
+                && let Ok(zones) = self.all_zones(api).await
+            {
+                return Ok(zones);
+            }
             let url = |name: &String| format!("{}/zones?zone={}.", self.server, segment(name));
             let found = all(names.iter().map(|name| api.call(self.get(&url(name))))).await;
             let mut zones = Vec::new();
             for reply in found {
-                let reply = reply?.json();
-                let listed = reply.as_array().ok_or_else(|| api.unclear("a list of zones"))?;
-                zones.extend(listed.iter().filter_map(zone));
+                zones.extend(zones_of(api, &reply?)?);
             }
             Ok(zones)
         })
@@ -92,6 +96,11 @@ impl DnsProvider for PowerDns {
 impl Rrsets for PowerDns {
     fn read<'a>(&'a self, api: &'a Api, zone: &'a Zone, names: &'a [&'a str]) -> Task<'a, Vec<Rrset>> {
         Box::pin(async move {
+            if names.len() > Api::WIDTH
+                && let Ok(rrsets) = self.read_all(api, zone, names).await
+            {
+                return Ok(rrsets);
+            }
             all(names.iter().map(|name| self.read_one(api, zone, name))).await.into_iter().collect()
         })
     }
@@ -108,6 +117,22 @@ impl Rrsets for PowerDns {
 }
 
 impl PowerDns {
+    /// All zones of the server, in one reply; that of a very large server is refused.
+    async fn all_zones(&self, api: &Api) -> Result<Vec<Zone>, DnsError> {
+        let reply = api.call(self.get(&format!("{}/zones?dnssec=false", self.server))).await?;
+        zones_of(api, &reply)
+    }
+
+    /// What is at some names, out of all of a zone; one that is very large is refused.
+    async fn read_all(&self, api: &Api, zone: &Zone, names: &[&str]) -> Result<Vec<Rrset>, DnsError> {
+        let reply = api.call(self.get(&self.zone_url(zone))).await?.json();
+        let rrsets = reply["rrsets"].as_array().ok_or_else(|| api.unclear("rrsets"))?;
+        let texts = rrsets.iter().filter(|rrset| rrset["type"] == "TXT");
+        let texts: BTreeMap<String, &Value> =
+            texts.filter_map(|rrset| Some((normal(rrset["name"].as_str()?), rrset))).collect();
+        Ok(names.iter().map(|name| texts.get(*name).copied().map(rrset).unwrap_or_default()).collect())
+    }
+
     async fn read_one(&self, api: &Api, zone: &Zone, name: &str) -> Result<Rrset, DnsError> {
         // Older servers know no filter and send all of the zone.
         let url = format!("{}?rrset_name={}.&rrset_type=TXT", self.zone_url(zone), segment(name));
@@ -139,6 +164,12 @@ impl fmt::Debug for PowerDns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PowerDns")
     }
+}
+
+fn zones_of(api: &Api, reply: &Reply) -> Result<Vec<Zone>, DnsError> {
+    let reply = reply.json();
+    let listed = reply.as_array().ok_or_else(|| api.unclear("a list of zones"))?;
+    Ok(listed.iter().filter_map(zone).collect())
 }
 
 fn zone(listed: &Value) -> Option<Zone> {

@@ -37,6 +37,28 @@ fn value_that_another_writer_overwrote_is_written_again() {
 }
 
 #[test]
+fn many_names_are_read_together() {
+    let mut world = world(SECRET);
+    world.fake.put("_acme-challenge.host-7.example.com", "other");
+    let names: Vec<_> = (0..100).map(|number| format!("_acme-challenge.host-{number}.example.com")).collect();
+    let values: Vec<_> = names.iter().map(|name| (name.as_str(), VALUE)).collect();
+    world.add(&values).unwrap();
+    assert_eq!(world.fake.values("_acme-challenge.host-7.example.com"), ["other", VALUE]);
+    let paths: Vec<_> = world.requests.iter().map(|request| request.rsplit('/').next().unwrap()).collect();
+    assert_eq!(paths, ["zones?dnssec=false", "example.com.", "example.com.", "example.com.", "notify"]);
+}
+
+#[test]
+fn what_is_too_large_is_read_name_by_name() {
+    let mut world = world(SECRET);
+    let names: Vec<_> = (0..20).map(|number| format!("_acme-challenge.host-{number}.example.com")).collect();
+    let values: Vec<_> = names.iter().map(|name| (name.as_str(), VALUE)).collect();
+    world.fake.is_large = true;
+    world.add(&values).unwrap();
+    assert!(names.iter().all(|name| world.fake.values(name) == [VALUE]));
+}
+
+#[test]
 fn ttl_of_others_stays() {
     let mut world = world(SECRET);
     world.fake.put_with_ttl(NAME, "other", 7200);

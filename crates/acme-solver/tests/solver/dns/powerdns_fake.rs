@@ -17,11 +17,16 @@ pub(crate) struct PowerDnsFake {
     rrsets: BTreeMap<String, (u64, Vec<String>)>,
     pub(crate) notified: Vec<String>,
     pub(crate) is_old: bool,
+    /// It is behind a proxy that lets no long reply through.
+    pub(crate) is_large: bool,
 }
 
 impl PowerDnsFake {
     fn zones(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let wanted = query(request).get("zone").cloned();
+        if self.is_large && wanted.is_none() {
+            return json(413, &json!({}));
+        }
         let zone =
             |name: &str| json!({ "id": format!("{name}."), "name": format!("{name}."), "kind": kind(name) });
         let zones = ZONES.iter().map(|name| zone(name));
@@ -31,6 +36,9 @@ impl PowerDnsFake {
 
     fn zone(&self, zone: &str, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let query = query(request);
+        if self.is_large && !query.contains_key("rrset_name") {
+            return json(413, &json!({}));
+        }
         let is_wanted =
             |name: &str| self.is_old || query.get("rrset_name").is_none_or(|wanted| wanted == name);
         let rrset = |(name, (ttl, contents)): (&String, &(u64, Vec<String>))| {

@@ -51,9 +51,10 @@ impl Route53Fake {
     /// The RRsets from a name on.
     fn rrsets(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let query = query(request);
-        assert_eq!((query["maxitems"].as_str(), query["type"].as_str()), ("1", "TXT"));
-        let next = self.rrsets.range(query["name"].clone()..).next();
-        let rrset = next.map_or_else(String::new, |(name, (ttl, values))| {
+        let most: usize = query["maxitems"].parse().unwrap();
+        assert!(most <= 300 && query.get("type").is_none_or(|kind| kind == "TXT"));
+        let start = query.get("name").cloned().unwrap_or_default();
+        let rrset = |(name, (ttl, values)): (&String, &(String, Vec<String>))| {
             let value = |value: &String| {
                 let value = value.replace('"', "&quot;");
                 format!("<ResourceRecord><Value>{value}</Value></ResourceRecord>")
@@ -63,8 +64,12 @@ impl Route53Fake {
                 "<ResourceRecordSet><Name>{name}</Name><Type>TXT</Type><TTL>{ttl}</TTL>\
                  <ResourceRecords>{values}</ResourceRecords></ResourceRecordSet>"
             )
+        };
+        let listed: String = self.rrsets.range(start.clone()..).take(most).map(rrset).collect();
+        let next = self.rrsets.range(start..).nth(most).map_or_else(String::new, |(name, _)| {
+            format!("<NextRecordName>{name}</NextRecordName><NextRecordType>TXT</NextRecordType>")
         });
-        let body = format!("<ResourceRecordSets>{rrset}</ResourceRecordSets>");
+        let body = format!("<ResourceRecordSets>{listed}</ResourceRecordSets>{next}");
         xml(200, "ListResourceRecordSetsResponse", &body)
     }
 
@@ -236,4 +241,19 @@ fn temporary_credentials_and_a_given_zone_are_used() {
     assert_eq!(world.fake.values(NAME), [VALUE]);
     assert!(world.requests[0].ends_with("/2013-04-01/hostedzone/Z0"));
     assert!(world.zones(&["_acme-challenge.example.org"]).is_err());
+}
+
+#[test]
+fn many_names_are_read_page_by_page() {
+    let mut world = world(SECRET);
+    for number in 0..700 {
+        world.fake.put(&format!("host-{number}.example.com"), "unrelated");
+    }
+    world.fake.put("_acme-challenge.host-7.example.com", "other");
+    let names: Vec<_> = (0..100).map(|number| format!("_acme-challenge.host-{number}.example.com")).collect();
+    let values: Vec<_> = names.iter().map(|name| (name.as_str(), VALUE)).collect();
+    world.add(&values).unwrap();
+    assert_eq!(world.fake.values("_acme-challenge.host-7.example.com"), ["other", VALUE]);
+    let reads = world.requests.iter().filter(|request| request.contains("/rrset?"));
+    assert_eq!(reads.count(), 3);
 }
