@@ -137,7 +137,7 @@ pub enum Operation {
     Challenge,
     /// Fetching the directory.
     Directory,
-    /// Writing the records of a DNS challenge, at a DNS service.
+    /// Writing records of the DNS at a DNS service, or asking a resolver for some.
     Dns,
     /// Finalizing an order.
     Finalize,

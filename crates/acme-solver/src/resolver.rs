@@ -4,26 +4,41 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use acme_http::Transport;
 use acme_proto::SolverError;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use http::Uri;
 
 use crate::dns::Delegation;
+use https::Server;
 use query::{Peer, Question};
 
+mod answer;
+mod https;
 mod query;
+
+pub use answer::{Answer, Testimony};
 
 /// Looks names up: at resolvers, and at the servers that are authoritative for a zone.
 ///
 /// It keeps nothing and caches nothing: what it says is so now.
 #[derive(Clone, Debug)]
 pub struct Resolver {
-    resolvers: Vec<SocketAddr>,
+    upstreams: Vec<Upstream>,
     authoritative_port: u16,
     time_limit: Duration,
+}
+
+/// Who is asked to ask others.
+#[derive(Clone, Debug)]
+enum Upstream {
+    Dns(SocketAddr),
+    Https(Server),
 }
 
 /// A zone, and who serves it.
@@ -60,6 +75,8 @@ pub enum RecordKind {
     Caa,
     /// The servers of a zone.
     Ns,
+    /// Where a zone begins.
+    Soa,
     /// Texts.
     Txt,
 }
@@ -74,6 +91,10 @@ pub struct Records {
     pub exists: bool,
     /// The records, in no order.
     pub data: Vec<RecordData>,
+    /// How long a resolver may go on to say that there is none, where it says so now.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc2308#section-5>
+    pub absent_for: Option<Duration>,
 }
 
 /// What a record says.
@@ -93,22 +114,10 @@ pub enum RecordData {
     },
     /// A server's name, without a dot at its end.
     Server(String),
+    /// The version of a zone.
+    Version(u32),
     /// A text, its parts put together.
     Text(String),
-}
-
-/// What one server says of the TXT records of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Answer {
-    /// These values, in no order; none where the name has no such record.
-    Values(Vec<String>),
-    /// The name does not exist.
-    NoSuchName,
-    /// The server refuses, in its own word.
-    Refused(String),
-    /// No answer came, for this reason.
-    Silent(String),
 }
 
 /// Why a look-up came to nothing.
@@ -155,10 +164,24 @@ impl Resolver {
     #[must_use]
     pub fn new(resolvers: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self {
-            resolvers: resolvers.into_iter().take(MAX_RESOLVERS).collect(),
+            upstreams: resolvers.into_iter().map(Upstream::Dns).take(MAX_RESOLVERS).collect(),
             authoritative_port: DNS_PORT,
             time_limit: TRY_LIMIT,
         }
+    }
+
+    /// Asks a resolver over HTTPS, too, where those before it do not answer: for networks that let
+    /// nobody ask at port 53.
+    ///
+    /// Its operator learns the names that are asked for, so that nobody is asked who was not chosen.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8484>
+    #[must_use]
+    pub fn over_https(mut self, url: Uri, transport: Arc<dyn Transport>) -> Self {
+        if self.upstreams.len() < MAX_RESOLVERS {
+            self.upstreams.push(Upstream::Https(Server::new(url, transport)));
+        }
+        self
     }
 
     /// Asks authoritative servers at another port than 53.
@@ -187,7 +210,8 @@ impl Resolver {
             let data: Vec<_> = of_end.filter_map(|record| RecordData::read(&record.data)).collect();
             let exists = answer.metadata.response_code == ResponseCode::NoError;
             if !data.is_empty() || end == canonical || !exists {
-                return Ok(Records { canonical: text(&end), exists, data });
+                let absent_for = if data.is_empty() { absent_for(&answer) } else { None };
+                return Ok(Records { canonical: text(&end), exists, data, absent_for });
             }
             canonical = end;
         }
@@ -199,9 +223,9 @@ impl Resolver {
     #[must_use]
     pub fn is_bogus(&self, name: &str, kind: RecordKind) -> bool {
         let Ok(name) = parse(name) else { return false };
-        self.resolvers.iter().any(|&address| {
-            let peer = Peer { is_validating: false, ..self.peer(address) };
-            let answer = peer.ask_one(Question { name: name.clone(), kind: kind.into() });
+        self.upstreams.iter().any(|upstream| {
+            let question = Question { name: name.clone(), kind: kind.into() };
+            let answer = self.ask_upstream(upstream, question, false);
             let is_good = |code| matches!(code, ResponseCode::NoError | ResponseCode::NXDomain);
             answer.is_ok_and(|answer| is_good(answer.metadata.response_code))
         })
@@ -260,18 +284,25 @@ impl Resolver {
     /// order. All servers are asked at the same time.
     #[must_use]
     pub fn ask_each(&self, zone: &Zone, names: &[&str]) -> Vec<Testimony> {
+        let questions: Vec<_> = names.iter().map(|name| (*name, RecordKind::Txt)).collect();
+        self.ask_each_for(zone, &questions)
+    }
+
+    /// Asks as [`ask_each`](Self::ask_each) does, for a type of records of each name.
+    #[must_use]
+    pub fn ask_each_for(&self, zone: &Zone, questions: &[(&str, RecordKind)]) -> Vec<Testimony> {
         let asked: Vec<_> =
             zone.servers.iter().flat_map(NameServer::each_address).take(MAX_SERVERS).collect();
         thread::scope(|scope| {
             let threads: Vec<_> = asked
                 .into_iter()
                 .map(|(server, address)| {
-                    let thread = scope.spawn(move || self.texts(address, names));
+                    let thread = scope.spawn(move || self.answers(address, questions));
                     (server, address, thread)
                 })
                 .collect();
             let silent =
-                || names.iter().map(|_| Answer::Silent("the thread that asks failed".into())).collect();
+                || questions.iter().map(|_| Answer::Silent("the thread that asks failed".into())).collect();
             threads
                 .into_iter()
                 .map(|(server, address, thread)| Testimony {
@@ -283,18 +314,19 @@ impl Resolver {
         })
     }
 
-    fn texts(&self, address: SocketAddr, names: &[&str]) -> Vec<Answer> {
+    fn answers(&self, address: SocketAddr, asked: &[(&str, RecordKind)]) -> Vec<Answer> {
         let peer = Peer { recursion: false, ..self.peer(address) };
-        let parsed: Vec<_> = names.iter().map(|name| parse(name)).collect();
-        let questions: Vec<_> = parsed
+        let parsed: Vec<_> = asked
             .iter()
-            .flatten()
-            .map(|name| Question { name: name.clone(), kind: RecordType::TXT })
+            .map(|(name, kind)| parse(name).map(|name| Question { name, kind: (*kind).into() }))
             .collect();
+        let questions: Vec<_> = parsed.iter().flatten().cloned().collect();
         let mut answers = peer.ask(&questions).into_iter();
-        let answer = |name: Result<Name, ResolveError>| match name.map(|name| (answers.next(), name)) {
+        let answer = |question: Result<Question, ResolveError>| match question
+            .map(|question| (answers.next(), question))
+        {
             Err(error) => Answer::Refused(error.to_string()),
-            Ok((Some(Ok(answer)), name)) => Answer::read(&answer, &name),
+            Ok((Some(Ok(answer)), question)) => Answer::read(&answer, &question.name, question.kind),
             Ok((Some(Err(error)), _)) => Answer::Silent(error.to_string()),
             Ok((None, _)) => Answer::Silent("no answer".to_string()),
         };
@@ -325,12 +357,23 @@ impl Resolver {
         Peer { address, recursion: true, is_validating: true, time_limit: self.time_limit }
     }
 
+    fn ask_upstream(
+        &self,
+        upstream: &Upstream,
+        question: Question,
+        is_validating: bool,
+    ) -> io::Result<Message> {
+        match upstream {
+            Upstream::Dns(address) => Peer { is_validating, ..self.peer(*address) }.ask_one(question),
+            Upstream::Https(server) => server.ask(&question, is_validating, self.time_limit * 2),
+        }
+    }
+
     /// Asks the resolvers, one after the other until one answers.
     fn ask(&self, name: &Name, kind: RecordType) -> Result<Message, ResolveError> {
         let mut last = None;
-        for &address in &self.resolvers {
-            let peer = self.peer(address);
-            match peer.ask_one(Question { name: name.clone(), kind }) {
+        for upstream in &self.upstreams {
+            match self.ask_upstream(upstream, Question { name: name.clone(), kind }, true) {
                 Ok(answer) => {
                     let code = answer.metadata.response_code;
                     if matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
@@ -370,63 +413,6 @@ impl NameServer {
     }
 }
 
-/// What one address of one server says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Testimony {
-    /// The server's name, without a dot at its end.
-    pub server: String,
-    /// The address that was asked.
-    pub address: SocketAddr,
-    /// One answer for each name that was asked for, in the same order.
-    pub answers: Vec<Answer>,
-}
-
-impl Answer {
-    fn read(answer: &Message, name: &Name) -> Self {
-        let code = answer.metadata.response_code;
-        if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
-            return Self::Refused(code.to_string());
-        }
-        // A server that was told of no such zone points elsewhere.
-        if !answer.metadata.authoritative {
-            return Self::Refused("without authority for the zone".to_string());
-        }
-        if code == ResponseCode::NXDomain {
-            return Self::NoSuchName;
-        }
-        let Some(end) = end_of_aliases(answer, name) else {
-            return Self::Refused("with CNAMEs without end".to_string());
-        };
-        let of_name = answer.answers.iter().filter(|record| record.name == end);
-        Self::Values(of_name.filter_map(text_value).collect())
-    }
-
-    /// Whether the server answered for the zone, whatever the answer is.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        matches!(self, Self::Values(_) | Self::NoSuchName)
-    }
-
-    /// Whether the server has a value.
-    #[must_use]
-    pub fn shows(&self, value: &str) -> bool {
-        matches!(self, Self::Values(values) if values.iter().any(|shown| shown == value))
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Values(values) if values.is_empty() => f.write_str("has no TXT record"),
-            Self::Values(values) => write!(f, "has {}", values.join(", ")),
-            Self::NoSuchName => f.write_str("knows no such name"),
-            Self::Refused(code) => write!(f, "answers {code}"),
-            Self::Silent(reason) => write!(f, "does not answer ({reason})"),
-        }
-    }
-}
-
 impl From<RecordKind> for RecordType {
     fn from(kind: RecordKind) -> Self {
         match kind {
@@ -434,6 +420,7 @@ impl From<RecordKind> for RecordType {
             RecordKind::Aaaa => Self::AAAA,
             RecordKind::Caa => Self::CAA,
             RecordKind::Ns => Self::NS,
+            RecordKind::Soa => Self::SOA,
             RecordKind::Txt => Self::TXT,
         }
     }
@@ -451,8 +438,24 @@ impl RecordData {
         if let RData::NS(server) = data {
             return Some(Self::Server(text(&server.0)));
         }
+        if let RData::SOA(start) = data {
+            return Some(Self::Version(start.serial));
+        }
         let RData::TXT(text) = data else { return None };
         Some(Self::Text(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()))
+    }
+}
+
+impl fmt::Display for RecordData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Caa { is_critical, tag, value } => {
+                write!(f, "{} {tag} \"{value}\"", if *is_critical { 128 } else { 0 })
+            }
+            Self::Server(text) | Self::Text(text) => f.write_str(text),
+            Self::Version(serial) => write!(f, "{serial}"),
+        }
     }
 }
 
@@ -472,10 +475,12 @@ fn name_server(record: &Record) -> Option<&Name> {
     Some(&server.0)
 }
 
-/// The character strings of a TXT record are one value (RFC 1035, section 3.3.14).
-fn text_value(record: &Record) -> Option<String> {
-    let RData::TXT(text) = &record.data else { return None };
-    Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned())
+/// The smaller of the SOA record's own time to live, which counts down, and the minimum in it.
+fn absent_for(answer: &Message) -> Option<Duration> {
+    answer.authorities.iter().find_map(|record| {
+        let RData::SOA(start) = &record.data else { return None };
+        Some(Duration::from_secs(record.ttl.min(start.minimum).into()))
+    })
 }
 
 /// Where the CNAMEs of an answer lead to from a name on; `None` where that is in a circle.

@@ -14,6 +14,20 @@ pub(super) struct Question {
     pub(super) kind: RecordType,
 }
 
+impl Question {
+    /// The message that asks.
+    pub(super) fn message(&self, recursion: bool, is_validating: bool) -> Message {
+        let mut message = Message::query();
+        message.metadata.recursion_desired = recursion;
+        message.metadata.checking_disabled = !is_validating;
+        message.add_query(Query::query(self.name.clone(), self.kind));
+        let mut edns = Edns::new();
+        edns.set_max_payload(UDP_PAYLOAD);
+        message.set_edns(edns);
+        message
+    }
+}
+
 /// Who is asked, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
@@ -38,7 +52,8 @@ impl Peer {
     }
 
     fn ask_some(&self, questions: &[Question]) -> Vec<io::Result<Message>> {
-        let messages: Vec<_> = questions.iter().map(|question| self.message(question)).collect();
+        let messages: Vec<_> =
+            questions.iter().map(|question| question.message(self.recursion, self.is_validating)).collect();
         let answers = match self.by_udp(&messages) {
             Ok(answers) => answers,
             Err(error) => return messages.iter().map(|_| Err(copy(&error))).collect(),
@@ -49,17 +64,6 @@ impl Peer {
             None => Err(io::ErrorKind::TimedOut.into()),
         };
         answers.into_iter().zip(&messages).map(complete).collect()
-    }
-
-    fn message(&self, question: &Question) -> Message {
-        let mut message = Message::query();
-        message.metadata.recursion_desired = self.recursion;
-        message.metadata.checking_disabled = !self.is_validating;
-        message.add_query(Query::query(question.name.clone(), question.kind));
-        let mut edns = Edns::new();
-        edns.set_max_payload(UDP_PAYLOAD);
-        message.set_edns(edns);
-        message
     }
 
     /// Sends what is not answered yet, up to [`TRIES`] times.
@@ -129,7 +133,7 @@ impl Peer {
     }
 }
 
-fn answers_to(answer: &Message, question: &Message) -> bool {
+pub(super) fn answers_to(answer: &Message, question: &Message) -> bool {
     answer.metadata.id == question.metadata.id
         && answer.metadata.message_type == MessageType::Response
         && answer.queries == question.queries
