@@ -62,8 +62,9 @@ fn print(
         details(output, refusal);
     }
     for finding in seen {
-        let (name, fault) = (&finding.identifier, finding.fault);
-        output.error_line(format_args!("  seen from here: {name}: {} ({fault})", finding.seen));
+        let name = finding.identifier.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let fault = finding.fault;
+        output.error_line(format_args!("  seen from here: {name}{} ({fault})", finding.seen));
         output.error_line(format_args!("      {}: {}", fault.reason(), finding.remedy));
     }
     if !matches!(error, Error::Interrupted) {

@@ -1,10 +1,12 @@
 //! Whether a name exists, and whether a CA can get at its addresses.
 
 use std::net::IpAddr;
+use std::thread;
 
 use acme_proto::ChallengeType;
 
-use super::{Examination, Fault, Findings, is_dns};
+use super::names::registered_domain;
+use super::{Examination, Fault, Findings, is_dns, remedy};
 use crate::resolver::{RecordData, RecordKind, Records, ResolveError};
 
 /// Looks at the name itself; `false` where there is no use in looking further.
@@ -14,17 +16,14 @@ pub(super) fn examine(
     method: &ChallengeType,
     findings: &mut Findings,
 ) -> bool {
-    let registered = if examination.is_private { Some(name) } else { psl::domain_str(name) };
-    let Some(domain) = registered else {
-        let seen = format!("{name} is not below a public suffix");
-        findings.add(Fault::NotPublic, seen, "use a name below a domain that you registered");
-        return false;
-    };
-    let looked_up =
-        [RecordKind::A, RecordKind::Aaaa].map(|kind| (kind, examination.resolver.look_up(name, kind)));
+    let look_up = |kind| (kind, examination.resolver.look_up(name, kind));
+    let looked_up = thread::scope(|scope| {
+        let v6 = scope.spawn(|| look_up(RecordKind::Aaaa));
+        [Some(look_up(RecordKind::A)), v6.join().ok()]
+    });
     let mut addresses = Vec::new();
     let mut exists = None;
-    for (kind, outcome) in looked_up {
+    for (kind, outcome) in looked_up.into_iter().flatten() {
         match outcome {
             Ok(records) => {
                 addresses.extend(records.data.iter().filter_map(address));
@@ -34,6 +33,7 @@ pub(super) fn examine(
         }
     }
     let Some(records) = exists else { return false };
+    let domain = registered_domain(name).unwrap_or(name);
     if !records.exists && !absent(examination, name, domain, &records, is_dns(method), findings) {
         return false;
     }
@@ -46,7 +46,7 @@ pub(super) fn examine(
 fn address(data: &RecordData) -> Option<IpAddr> {
     match data {
         RecordData::Address(address) => Some(*address),
-        RecordData::Caa { .. } | RecordData::Server(_) | RecordData::Text(_) => None,
+        RecordData::Caa { .. } | RecordData::Server(_) | RecordData::Text(_) | RecordData::Version(_) => None,
     }
 }
 
@@ -58,34 +58,28 @@ fn failed(
     error: &ResolveError,
     findings: &mut Findings,
 ) {
-    let is_known = |fault| findings.found.iter().any(|finding| finding.fault == fault);
-    match error {
-        ResolveError::Aliases(_) if !is_known(Fault::AliasLoop) => {
-            findings.add(
-                Fault::AliasLoop,
-                error.to_string(),
-                "let one of the CNAMEs end at a name with an address",
-            );
-        }
-        ResolveError::Code { .. } if examination.resolver.is_bogus(name, kind) => {
-            if !is_known(Fault::DnssecBogus) {
-                let seen = format!("{error}, and an answer comes where DNSSEC is not validated");
-                let remedy = "sign the zone anew, or correct or remove the DS record at the registrar";
-                findings.add(Fault::DnssecBogus, seen, remedy);
-            }
-        }
-        ResolveError::Aliases(_)
-        | ResolveError::Code { .. }
-        | ResolveError::Silent { .. }
-        | ResolveError::NoResolver
-        | ResolveError::Name(_)
-        | ResolveError::NoZone(_) => {
-            if !is_known(Fault::ResolverFailure) && !is_known(Fault::AliasLoop) {
-                let remedy = "see that the servers of the zone are up and answer for it";
-                findings.add(Fault::ResolverFailure, error.to_string(), remedy);
-            }
-        }
+    let (fault, seen) = examination.failed(
+        name,
+        kind,
+        error,
+        match error {
+            ResolveError::Aliases(_) => Fault::AliasLoop,
+            ResolveError::Code { .. }
+            | ResolveError::Silent { .. }
+            | ResolveError::NoResolver
+            | ResolveError::Name(_)
+            | ResolveError::NoZone(_) => Fault::ResolverFailure,
+        },
+    );
+    // Both families fail alike.
+    if findings.has(fault) {
+        return;
     }
+    let otherwise = match fault == Fault::AliasLoop {
+        true => "let one of the CNAMEs end at a name with an address",
+        false => "see that the servers of the zone are up and answer for it",
+    };
+    findings.add(fault, seen, remedy(fault, otherwise));
 }
 
 /// The name does not exist; `false` where nothing below it or above it matters any more.

@@ -2,7 +2,7 @@
 
 use acme_proto::ChallengeType;
 
-use super::{Examination, Fault, Findings, Issuer};
+use super::{Examination, Fault, Findings, Issuer, remedy};
 use crate::resolver::{RecordData, RecordKind, ResolveError};
 
 /// Looks for the records that count, from the name up, and at what they say.
@@ -38,23 +38,18 @@ impl<'a> Property<'a> {
             RecordData::Caa { is_critical, tag, value } => {
                 Some(Self { is_critical: *is_critical, tag: tag.to_ascii_lowercase(), value })
             }
-            RecordData::Address(_) | RecordData::Server(_) | RecordData::Text(_) => None,
+            RecordData::Address(_) | RecordData::Server(_) | RecordData::Text(_) | RecordData::Version(_) => {
+                None
+            }
         }
     }
 }
 
 fn failed(examination: &Examination, owner: &str, error: &ResolveError, findings: &mut Findings) {
-    let is_bogus = examination.resolver.is_bogus(owner, RecordKind::Caa);
-    let (fault, remedy) = match is_bogus {
-        true => {
-            (Fault::DnssecBogus, "sign the zone anew, or correct or remove the DS record at the registrar")
-        }
-        false => (
-            Fault::CaaLookup,
-            "let the servers of the zone answer questions for CAA records, with none if there are none",
-        ),
-    };
-    findings.add(fault, error.to_string(), remedy);
+    let (fault, seen) = examination.failed(owner, RecordKind::Caa, error, Fault::CaaLookup);
+    let otherwise =
+        "let the servers of the zone answer questions for CAA records, with none if there are none";
+    findings.add(fault, seen, remedy(fault, otherwise));
 }
 
 /// Judges the records of the first name that has some.

@@ -223,10 +223,10 @@ fn servers_of_the_zone_that_are_not_as_one() {
     assert_eq!(laboratory.dns("www.site.org"), [Fault::ServerDead]);
     laboratory.servers.change(2, |server| (server.is_silent, server.is_lame) = (false, true));
     let finding = laboratory.examine("www.site.org", ChallengeType::Http01).remove(0);
-    assert_eq!(finding.fault, Fault::ServerDead);
+    assert_eq!(finding.fault, Fault::ServerLame);
     assert_eq!(finding.seen, "ns2.site.org (127.0.0.3) answers without authority for the zone");
     laboratory.servers.change(2, |server| server.code = Some(ResponseCode::Refused));
-    assert_eq!(laboratory.dns("www.site.org"), [Fault::ServerDead]);
+    assert_eq!(laboratory.dns("www.site.org"), [Fault::ServerLame]);
 }
 
 #[test]
