@@ -12,4 +12,5 @@ mod hetzner;
 mod powerdns;
 mod powerdns_fake;
 mod route53;
+mod variables;
 mod world;

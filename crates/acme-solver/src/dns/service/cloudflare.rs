@@ -1,4 +1,4 @@
-//! Cloudflare, by API tokens.
+//! Cloudflare, by API tokens or the key of an account.
 //!
 //! <https://developers.cloudflare.com/api/resources/dns/subresources/records/>
 
@@ -21,36 +21,50 @@ use crate::dns::zone::{Zone, normal};
 
 /// Cloudflare.
 pub(super) struct Cloudflare {
-    tokens: [Secret; 2],
-    /// With the token for records.
-    records: HeaderValue,
-    /// With the token for the list of zones.
-    zones: HeaderValue,
+    secrets: [Secret; 2],
+    /// For records.
+    records: Login,
+    /// For the list of zones.
+    zones: Login,
     url: String,
     ttl: u64,
 }
 
+/// The headers that say who asks.
+#[derive(Clone)]
+struct Login(Vec<(&'static str, HeaderValue)>);
+
 impl Cloudflare {
-    pub(super) const VARIABLES: &'static [Variable] = &[TOKEN, ZONE_TOKEN, URL, TTL];
+    pub(super) const VARIABLES: &'static [Variable] = &[TOKEN, ZONE_TOKEN, EMAIL, KEY, URL, TTL];
 
     pub(super) fn provider(lookup: &Lookup<'_>) -> Result<Arc<dyn DnsProvider>, CredentialError> {
-        let token = lookup.secret(&TOKEN)?;
-        let zone_token = lookup.text(&ZONE_TOKEN).map_or_else(|| token.clone(), |text| Secret::new(&text));
-        Ok(Arc::new(Self {
-            records: token.to_header(TOKEN.name, "Bearer ")?,
-            zones: zone_token.to_header(ZONE_TOKEN.name, "Bearer ")?,
-            tokens: [token, zone_token],
-            url: lookup.url(&URL, "https://api.cloudflare.com/client/v4")?,
-            ttl: lookup.ttl(&TTL, 120)?,
-        }))
+        let is_key = lookup.text(&TOKEN).is_none() && lookup.text(&KEY).is_some();
+        let (secrets, records, zones) = if is_key {
+            let (email, key) = (Secret::new(&lookup.require(&EMAIL)?), lookup.secret(&KEY)?);
+            let headers = [
+                ("x-auth-email", email.to_header(EMAIL.name, "")?),
+                ("x-auth-key", key.to_header(KEY.name, "")?),
+            ];
+            let login = Login(headers.to_vec());
+            ([key.clone(), key], login.clone(), login)
+        } else {
+            let token = lookup.secret(&TOKEN)?;
+            let zone_token =
+                lookup.text(&ZONE_TOKEN).map_or_else(|| token.clone(), |text| Secret::new(&text));
+            let records = Login(vec![("authorization", token.to_header(TOKEN.name, "Bearer ")?)]);
+            let zones = Login(vec![("authorization", zone_token.to_header(ZONE_TOKEN.name, "Bearer ")?)]);
+            ([token, zone_token], records, zones)
+        };
+        let url = lookup.url(&URL, "https://api.cloudflare.com/client/v4")?;
+        Ok(Arc::new(Self { secrets, records, zones, url, ttl: lookup.ttl(&TTL, 120)? }))
     }
 
     /// All items of a list, page by page.
-    async fn list_all(&self, api: &Api, url: &str, token: &HeaderValue) -> Result<Vec<Value>, DnsError> {
+    async fn list_all(&self, api: &Api, url: &str, login: &Login) -> Result<Vec<Value>, DnsError> {
         let mut items = Vec::new();
         for page in 1..=Api::MAX_PAGES {
             let url = format!("{url}&page={page}");
-            let reply = api.call(request::get(&url, &[("authorization", token)])).await?.json();
+            let reply = api.call(request::get(&url, &login.headers())).await?.json();
             items.extend(reply["result"].as_array().ok_or_else(|| api.unclear("a result"))?.iter().cloned());
             let pages = reply["result_info"]["total_pages"].as_u64().unwrap_or(1);
             if u64::try_from(page).is_ok_and(|page| page >= pages) {
@@ -61,11 +75,17 @@ impl Cloudflare {
     }
 }
 
+impl Login {
+    fn headers(&self) -> Vec<(&'static str, &HeaderValue)> {
+        self.0.iter().map(|(name, value)| (*name, value)).collect()
+    }
+}
+
 impl DnsProvider for Cloudflare {
     fn profile(&self) -> Profile {
-        let [token, zone_token] = &self.tokens;
+        let [secret, other] = &self.secrets;
         let needs = "an API token with Zone / DNS / Edit and Zone / Zone / Read for the zone";
-        Profile::new("Cloudflare", needs, detail, &[token, zone_token]).with_fault(fault)
+        Profile::new("Cloudflare", needs, detail, &[secret, other]).with_fault(fault)
     }
 
     fn zones<'a>(&'a self, api: &'a Api, _names: &'a [String]) -> Task<'a, Vec<Zone>> {
@@ -107,8 +127,7 @@ impl Records for Cloudflare {
                     |kind: &str| batch.iter().filter(|(k, _)| *k == kind).map(|(_, item)| item).collect();
                 let (posts, deletes): (Vec<&Value>, Vec<&Value>) = (of("posts"), of("deletes"));
                 let body = json!({ "posts": posts, "deletes": deletes });
-                let headers = [("authorization", &self.records)];
-                let reply = api.send(request::json("POST", &url, &headers, &body)).await?;
+                let reply = api.send(request::json("POST", &url, &self.records.headers(), &body)).await?;
                 if codes(&reply).iter().any(|code| OUTDATED.contains(code)) {
                     return Ok(Written::Conflict);
                 }
@@ -161,5 +180,12 @@ const TOKEN: Variable = Variable::required("CF_DNS_API_TOKEN", "an API token wit
 const ZONE_TOKEN: Variable =
     Variable::optional("CF_ZONE_API_TOKEN", "one with Zone / Zone / Read, where the first lacks it")
         .or(&["CLOUDFLARE_ZONE_API_TOKEN"]);
-const URL: Variable = Variable::optional("CLOUDFLARE_BASE_URL", "another address of the API");
-const TTL: Variable = Variable::optional("CLOUDFLARE_TTL", "seconds that resolvers keep the records [120]");
+const EMAIL: Variable =
+    Variable::optional("CF_API_EMAIL", "the address of the account, to its key").or(&["CLOUDFLARE_EMAIL"]);
+const KEY: Variable =
+    Variable::optional("CF_API_KEY", "the global key of the account, where there is no token")
+        .or(&["CLOUDFLARE_API_KEY"]);
+const URL: Variable =
+    Variable::optional("CLOUDFLARE_BASE_URL", "another address of the API").or(&["CF_BASE_URL"]);
+const TTL: Variable =
+    Variable::optional("CLOUDFLARE_TTL", "seconds that resolvers keep the records [120]").or(&["CF_TTL"]);

@@ -32,13 +32,54 @@ pub(super) struct Route53 {
     ttl: u64,
 }
 
+/// Who asks.
+struct Keys {
+    key_id: String,
+    key: Secret,
+    session: Option<Secret>,
+}
+
+impl Keys {
+    /// Those of a profile in a credentials file.
+    ///
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>
+    fn shared(text: &str, profile: &str) -> Result<Self, CredentialError> {
+        let lines = text.lines().map(str::trim).skip_while(|line| !is_heading(line, profile)).skip(1);
+        let settings: Vec<(&str, &str)> = lines
+            .take_while(|line| !line.starts_with('['))
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .collect();
+        let setting =
+            |wanted: &str| settings.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let what = "a credentials file with aws_access_key_id and aws_secret_access_key for the profile";
+        let malformed = CredentialError::Malformed { variable: SHARED.name, what };
+        let keys = setting("aws_access_key_id").zip(setting("aws_secret_access_key"));
+        let (key_id, key) = keys.ok_or(malformed)?;
+        let session = setting("aws_session_token").map(Secret::new);
+        Ok(Self { key_id: key_id.to_owned(), key: Secret::new(key), session })
+    }
+}
+
+fn is_heading(line: &str, profile: &str) -> bool {
+    let heading = line.strip_prefix('[').and_then(|line| line.split_once(']'));
+    heading.is_some_and(|(name, _)| name.trim() == profile)
+}
+
 impl Route53 {
-    pub(super) const VARIABLES: &'static [Variable] = &[KEY_ID, KEY, SESSION, ZONE, URL, TTL];
+    pub(super) const VARIABLES: &'static [Variable] =
+        &[KEY_ID, KEY, SESSION, SHARED, PROFILE, ZONE, URL, TTL];
 
     pub(super) fn provider(lookup: &Lookup<'_>) -> Result<Arc<dyn DnsProvider>, CredentialError> {
-        let key_id = lookup.require(&KEY_ID)?;
-        let key = lookup.secret(&KEY)?;
-        let session = lookup.text(&SESSION).map(|text| Secret::new(&text));
+        let profile = lookup.text(&SHARED).filter(|_| lookup.text(&KEY_ID).is_none());
+        let Keys { key_id, key, session } = match profile {
+            Some(text) => Keys::shared(&text, lookup.text(&PROFILE).as_deref().unwrap_or("default"))?,
+            None => Keys {
+                key_id: lookup.require(&KEY_ID)?,
+                key: lookup.secret(&KEY)?,
+                session: lookup.text(&SESSION).map(|text| Secret::new(&text)),
+            },
+        };
         let token = session.as_ref().map(|token| token.to_header(SESSION.name, "")).transpose()?;
         if HeaderValue::from_str(&key_id).is_err() {
             let what = "an access key id";
@@ -260,6 +301,11 @@ const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
 const KEY_ID: Variable = Variable::required("AWS_ACCESS_KEY_ID", "the id of an access key");
 const KEY: Variable = Variable::required("AWS_SECRET_ACCESS_KEY", "the access key");
 const SESSION: Variable = Variable::optional("AWS_SESSION_TOKEN", "the token of temporary credentials");
+const SHARED: Variable = Variable::optional(
+    "AWS_SHARED_CREDENTIALS",
+    "the credentials file of the AWS tools, in place of keys; its path in AWS_SHARED_CREDENTIALS_FILE",
+);
+const PROFILE: Variable = Variable::optional("AWS_PROFILE", "which credentials of the file [default]");
 const ZONE: Variable = Variable::optional("AWS_HOSTED_ZONE_ID", "the only zone to write");
 const URL: Variable = Variable::optional("AWS_ENDPOINT_URL_ROUTE_53", "another address of the API");
 const TTL: Variable = Variable::optional("AWS_TTL", "seconds that resolvers keep the records [10]");

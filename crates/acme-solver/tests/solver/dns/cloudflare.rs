@@ -59,7 +59,8 @@ impl CloudflareFake {
 impl Fake for CloudflareFake {
     fn handle(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let token = header(request, "authorization").strip_prefix("Bearer ").unwrap_or_default();
-        if token != SECRET {
+        let login = (header(request, "x-auth-email"), header(request, "x-auth-key"));
+        if token != SECRET && login != ("somebody@example.com", SECRET) {
             return error(403, 9109, &format!("Invalid access token {token}"));
         }
         let (path, query) = (path(request), query(request));
@@ -165,4 +166,13 @@ fn zones_may_be_read_with_a_token_of_their_own() {
     let error = world.add(&[(NAME, VALUE)]).unwrap_err();
     assert!(matches!(error.kind, DnsErrorKind::Credentials { .. }), "{error}");
     assert!(!error.to_string().contains("no-zones"));
+}
+
+#[test]
+fn key_of_the_account_is_taken_where_there_is_no_token() {
+    let variables = [("CLOUDFLARE_EMAIL", "somebody@example.com"), ("CLOUDFLARE_API_KEY", SECRET)];
+    let mut world = World::new("cloudflare", &variables, CloudflareFake::default());
+    world.add(&[(NAME, VALUE)]).unwrap();
+    assert_eq!(world.fake.values(NAME), [VALUE]);
+    assert!(!format!("{:?}", world.provider).contains(SECRET));
 }
