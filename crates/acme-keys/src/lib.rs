@@ -59,7 +59,7 @@ pub use certificate::CertificateInfo;
 pub use certificate_key::{CertificateKey, KeyType, UnknownKeyType};
 pub use certified_key::Certificate;
 pub use challenge_certificate::ChallengeCertificate;
-pub use digest::sha256;
+pub use digest::{danger_sha1, sha256};
 pub use error::{CryptoOperation, Error, Item, PemFault};
 pub use external_key::{external_key, signature_from_der};
 pub use hmac_key::{HmacAlgorithm, HmacKey};
