@@ -32,6 +32,7 @@ mod delegation;
 mod desk;
 mod error;
 mod flow;
+mod oauth;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 mod plan;
 mod provider;

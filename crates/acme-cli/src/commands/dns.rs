@@ -30,7 +30,7 @@ fn all(context: &Context) {
     table.set_header(["NAME", "SERVICE", "TRIED WITH", "NEEDS"]);
     for way in Way::all() {
         context.output.event("dns", members(way));
-        let needed = way.variables().iter().filter(|variable| variable.need == Need::Required);
+        let needed = way.variables().iter().filter(|variable| variable.need != Need::Optional);
         let needed: Vec<&str> = needed.map(|variable| variable.name).collect();
         table.add_row([way.name(), way.title(), exercise(way.exercise()), &needed.join(" ")]);
     }
@@ -63,6 +63,7 @@ fn sheet(way: Way) -> Sheet {
 fn meaning(variable: &Variable) -> String {
     match variable.need {
         Need::Optional => format!("{} (optional)", variable.meaning),
+        Need::Usual => format!("{} (the usual way)", variable.meaning),
         Need::Required | _ => variable.meaning.to_owned(),
     }
 }

@@ -28,6 +28,8 @@ pub enum Need {
     Required,
     /// It may be left out.
     Optional,
+    /// It has to, unless who writes is proved in another of the service's ways.
+    Usual,
 }
 
 impl Variable {
@@ -41,6 +43,18 @@ impl Variable {
     #[must_use]
     pub const fn optional(name: &'static str, meaning: &'static str) -> Self {
         Self { need: Need::Optional, ..Self::required(name, meaning) }
+    }
+
+    /// One that has to be there unless who writes is proved in another way.
+    #[must_use]
+    pub const fn usual(name: &'static str, meaning: &'static str) -> Self {
+        Self { need: Need::Usual, ..Self::required(name, meaning) }
+    }
+
+    /// Adds variables that have the path of a file with the value.
+    #[must_use]
+    pub const fn or_file(self, paths: &'static [&'static str]) -> Self {
+        Self { paths, ..self }
     }
 
     /// Adds other names for it.
@@ -107,12 +121,15 @@ impl Lookup<'_> {
     pub(super) fn url(&self, variable: &Variable, default: &str) -> Result<String, CredentialError> {
         let Some(text) = self.text(variable) else { return Ok(default.to_owned()) };
         let malformed = CredentialError::Malformed { variable: variable.name, what: "an http or https URL" };
-        let url: http::Uri = text.parse().map_err(|_| malformed.clone())?;
-        let is_web = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
-        if is_web && url.query().is_none() {
-            Ok(text.trim_end_matches('/').to_owned())
-        } else {
-            Err(malformed)
+        if is_web_url(&text) { Ok(text.trim_end_matches('/').to_owned()) } else { Err(malformed) }
+    }
+
+    /// Tells whether a variable says yes; without it, no.
+    pub(super) fn flag(&self, variable: &Variable) -> Result<bool, CredentialError> {
+        match self.text(variable).as_deref() {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(_) => Err(CredentialError::Malformed { variable: variable.name, what: "true or false" }),
         }
     }
 
@@ -122,4 +139,11 @@ impl Lookup<'_> {
         let what = "a number of seconds";
         text.parse().map_err(|_| CredentialError::Malformed { variable: variable.name, what })
     }
+}
+
+/// Tells whether a text is a URL of HTTP without a query.
+pub(super) fn is_web_url(text: &str) -> bool {
+    text.parse().is_ok_and(|url: http::Uri| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some() && url.query().is_none()
+    })
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acme_proto::{SolverError, TransportError};
+use acme_proto::{SignError, SolverError, TransportError};
 
 /// Why TXT records could not be written.
 ///
@@ -40,6 +40,7 @@ impl DnsError {
             | DnsErrorKind::Credentials { .. }
             | DnsErrorKind::NoZone { .. }
             | DnsErrorKind::Reply { .. }
+            | DnsErrorKind::Sign(_)
             | DnsErrorKind::Stuck
             | DnsErrorKind::TooMany { .. } => false,
         }
@@ -57,6 +58,7 @@ impl DnsError {
             | DnsErrorKind::NoZone { .. }
             | DnsErrorKind::Refused { .. }
             | DnsErrorKind::Reply { .. }
+            | DnsErrorKind::Sign(_)
             | DnsErrorKind::Stuck
             | DnsErrorKind::TooMany { .. }
             | DnsErrorKind::Transport(_)
@@ -74,6 +76,7 @@ impl fmt::Display for DnsError {
 impl StdError for DnsError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.kind {
+            DnsErrorKind::Sign(error) => Some(&**error),
             DnsErrorKind::Transport(error) => Some(&**error),
             DnsErrorKind::Busy { .. }
             | DnsErrorKind::Cname { .. }
@@ -155,6 +158,8 @@ pub enum DnsErrorKind {
         /// What is missing.
         what: &'static str,
     },
+    /// A request to it could not be signed.
+    Sign(Arc<SignError>),
     /// Its provider waits for something that is neither a reply nor a moment.
     Stuck,
     /// It holds fewer values at a name than there are to be.
@@ -195,6 +200,7 @@ impl fmt::Display for DnsErrorKind {
             }
             Self::Refused { status, detail } => write!(f, "refused ({})", reply(*status, detail)),
             Self::Reply { what } => write!(f, "sent a reply without {what}"),
+            Self::Sign(_) => f.write_str("wants a signature that could not be made"),
             Self::Stuck => f.write_str("has a provider that waits for something that no driver knows of"),
             Self::TooMany { name, most } => write!(
                 f,

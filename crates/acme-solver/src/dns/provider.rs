@@ -7,6 +7,7 @@ use super::api::{Api, Reply, Task, all};
 use super::change::Change;
 use super::error::{DnsError, DnsErrorKind};
 use super::flow::DnsFlow;
+use super::oauth::Tokens;
 use super::secret::Secret;
 use super::zone::{self, Zone};
 
@@ -38,6 +39,7 @@ pub struct Profile {
     /// Finds out what a reply means, where its status does not say it.
     pub fault: fn(&Reply) -> Option<Fault>,
     secrets: Arc<[Secret]>,
+    tokens: Option<Tokens>,
 }
 
 /// What a reply means that is no success.
@@ -63,7 +65,7 @@ impl Profile {
         secrets: &[&Secret],
     ) -> Self {
         let secrets = secrets.iter().copied().cloned().collect();
-        Self { service, needs, detail, fault: |_| None, secrets }
+        Self { service, needs, detail, fault: |_| None, secrets, tokens: None }
     }
 
     /// Adds how to read replies whose status does not say what they mean.
@@ -72,9 +74,16 @@ impl Profile {
         Self { fault, ..self }
     }
 
+    /// Adds the tokens to strike out.
+    pub(super) fn with_tokens(self, tokens: &Tokens) -> Self {
+        Self { tokens: Some(tokens.clone()), ..self }
+    }
+
     /// A service's words without secrets and control characters, and not endless.
     pub(super) fn printable(&self, detail: &str) -> String {
-        let secrets = self.secrets.iter().map(Secret::expose).filter(|secret| !secret.is_empty());
+        let token = self.tokens.as_ref().and_then(Tokens::secret);
+        let secrets = self.secrets.iter().chain(&token).map(Secret::expose);
+        let secrets = secrets.filter(|secret| !secret.is_empty());
         let detail = secrets.fold(detail.to_owned(), |detail, secret| detail.replace(secret, "***"));
         let visible = detail.chars().map(|c| if c.is_control() { ' ' } else { c });
         visible.take(Self::MAX_DETAIL).collect::<String>().trim().to_owned()

@@ -24,6 +24,18 @@ pub(super) fn json(method: &str, url: &str, headers: Headers<'_>, body: &Value) 
     request
 }
 
+/// A request with the fields of a form.
+///
+/// <https://url.spec.whatwg.org/#application/x-www-form-urlencoded>
+pub(super) fn form(url: &str, fields: &[(&str, &str)]) -> Request<Vec<u8>> {
+    let pairs = fields.iter().map(|(name, value)| format!("{}={}", segment(name), segment(value)));
+    let mut request = bare(Method::POST, url, &[]);
+    *request.body_mut() = pairs.collect::<Vec<_>>().join("&").into_bytes();
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(CONTENT_TYPE, kind);
+    request
+}
+
 fn bare(method: Method, url: &str, headers: Headers<'_>) -> Request<Vec<u8>> {
     let mut request = Request::new(Vec::new());
     *request.method_mut() = method;

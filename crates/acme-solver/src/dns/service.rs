@@ -5,6 +5,7 @@ mod cloudflare;
 mod desec;
 mod digitalocean;
 mod gandi;
+mod gcloud;
 mod hetzner;
 mod powerdns;
 mod route53;
@@ -19,6 +20,7 @@ use cloudflare::Cloudflare;
 use desec::Desec;
 use digitalocean::DigitalOcean;
 use gandi::Gandi;
+use gcloud::GoogleCloud;
 use hetzner::Hetzner;
 use powerdns::PowerDns;
 use route53::Route53;
@@ -123,6 +125,14 @@ const SERVICES: &[Service] = &[
         variables: Gandi::VARIABLES,
         exercise: Exercise::Description,
         make: Gandi::provider,
+    },
+    Service {
+        name: "gcloud",
+        aliases: &["googleclouddns"],
+        title: "Google Cloud DNS",
+        variables: GoogleCloud::VARIABLES,
+        exercise: Exercise::Description,
+        make: GoogleCloud::provider,
     },
     Service {
         name: "hetzner",

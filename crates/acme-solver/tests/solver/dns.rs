@@ -8,6 +8,7 @@ mod desec;
 mod digitalocean;
 mod flow;
 mod gandi;
+mod gcloud;
 mod hetzner;
 mod powerdns;
 mod powerdns_fake;

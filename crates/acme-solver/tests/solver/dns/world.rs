@@ -43,8 +43,10 @@ pub(crate) struct World<F> {
     pub(crate) canned: VecDeque<Response<Vec<u8>>>,
     pub(crate) waits: Vec<Duration>,
     pub(crate) requests: Vec<String>,
-    /// What somebody else writes before a request, by its number from now on.
+    /// What somebody else writes before a request, by its number.
     pub(crate) meanwhile: BTreeMap<usize, (String, String)>,
+    /// Given out in place of the stand-in's reply to a request, by its number.
+    pub(crate) meanwhile_canned: BTreeMap<usize, Response<Vec<u8>>>,
     now: Timestamp,
 }
 
@@ -62,7 +64,8 @@ impl<F: Fake> World<F> {
             waits: Vec::new(),
             requests: Vec::new(),
             meanwhile: BTreeMap::new(),
-            now: "2026-12-01T12:00:00Z".parse().unwrap(),
+            meanwhile_canned: BTreeMap::new(),
+            now: Timestamp::from_second(START).unwrap(),
         }
     }
 
@@ -127,12 +130,18 @@ impl<F: Fake> World<F> {
         if let Some((name, value)) = self.meanwhile.remove(&self.requests.len()) {
             self.fake.put(&name, &value);
         }
+        if let Some(response) = self.meanwhile_canned.remove(&self.requests.len()) {
+            self.canned.push_back(response);
+        }
         self.requests.push(format!("{} {}", request.method(), request.uri()));
         self.canned.pop_front().unwrap_or_else(|| self.fake.handle(&request))
     }
 }
 
 const MAX_STEPS: usize = 1000;
+
+/// When the clock of a world begins, in seconds.
+pub(crate) const START: i64 = 1_796_126_400;
 
 /// A response with a body of JSON.
 pub(crate) fn json(status: u16, body: &serde_json::Value) -> Response<Vec<u8>> {
@@ -142,7 +151,17 @@ pub(crate) fn json(status: u16, body: &serde_json::Value) -> Response<Vec<u8>> {
 
 /// The parameters of a query, decoded.
 pub(crate) fn query(request: &Request<Vec<u8>>) -> BTreeMap<String, String> {
-    let pairs = request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    pairs(request.uri().query().unwrap_or_default())
+}
+
+/// The fields of a form, decoded.
+pub(crate) fn form(request: &Request<Vec<u8>>) -> BTreeMap<String, String> {
+    assert_eq!(header(request, "content-type"), "application/x-www-form-urlencoded");
+    pairs(str::from_utf8(request.body()).unwrap())
+}
+
+fn pairs(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
