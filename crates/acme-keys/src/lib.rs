@@ -43,6 +43,7 @@ mod external_key;
 mod hmac_key;
 mod issue_flow;
 mod issue_request;
+mod issued;
 mod key_file;
 mod key_pair;
 mod ml_dsa;
@@ -65,6 +66,7 @@ pub use external_key::{external_key, signature_from_der};
 pub use hmac_key::{HmacAlgorithm, HmacKey};
 pub use issue_flow::IssueFlow;
 pub use issue_request::IssueRequest;
+pub use issued::{Issued, IssuedChain};
 pub use key_file::{KeyFile, KeyFileChange};
 pub use pem::{certificates_from_pem, certificates_to_pem};
 #[cfg(feature = "pkcs11")]

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
 use acme_proto::{
-    Authorization, Chain, Chains, DeactivateAccount, Flow, Identifier, Intent, ListOrders, Misuse, Operation,
-    Order, OrderList, PreAuthorize, PreAuthorized, RenewalInfo, Revoke, Session, Solver,
+    Authorization, Chain, Chains, DeactivateAccount, DirectoryUrl, Flow, Identifier, Intent, ListOrders,
+    Misuse, Operation, Order, OrderList, PreAuthorize, PreAuthorized, RenewalInfo, Revoke, Session, Solver,
 };
 
 use crate::api::ApiAccount;
-use crate::connect::DirectoryUrl;
 use crate::driver::{Driver, Hands};
 use crate::error::Result;
 use crate::issue::Issuance;

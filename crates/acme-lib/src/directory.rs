@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use acme_http::Transport;
 use acme_keys::{CertificateInfo, CertificateKey};
-use acme_proto::{Registration, RevocationReason, Revoke};
+use acme_proto::{DirectoryUrl, Registration, RevocationReason, Revoke};
 
 use crate::account::{self, Account, AccountParts, ChangingKey, KeptKey};
 use crate::api::{ApiAccount, ApiDirectory};
-use crate::connect::{Connect, DirectoryUrl, seed};
+use crate::connect::{Connect, seed};
 use crate::driver::Driver;
 use crate::error::Result;
 use crate::persist::Persist;

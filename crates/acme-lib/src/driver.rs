@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use acme_http::Transport;
 use acme_proto::{
-    Challenge, Checkpoint, Exchange, Flow, Input, Operation, RemoteSigner, Session, SignError, Solver,
+    Challenge, Checkpoint, Event, Exchange, Flow, Input, RemoteSigner, Session, SignError, Solver,
     SolverError, Step, StoreError,
 };
 use jiff::Timestamp;
@@ -68,27 +68,6 @@ impl fmt::Debug for Interrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interrupt").field("is_triggered", &self.is_triggered()).finish()
     }
-}
-
-/// What an issuance is about to do, for whoever watches.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// Responses are put in place.
-    Presenting(&'a [Challenge]),
-    /// Requests go out.
-    Requesting {
-        /// What they are for.
-        operation: Operation,
-        /// How many there are.
-        count: usize,
-    },
-    /// Progress is made durable.
-    Saving(&'a Checkpoint),
-    /// Time has to pass.
-    Waiting(Duration),
-    /// Responses are taken away.
-    Withdrawing(&'a [Challenge]),
 }
 
 /// What a flow needs besides the network.

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use acme_keys::{Certificate, IssueFlow, IssueRequest, PrivateKey};
-use acme_proto::{
-    Challenge, ChallengeType, Checkpoint, Identifier, Issue, LeftOut, SecretText, Solver, SolverError,
-};
+use acme_keys::{IssueFlow, IssueRequest, Issued, IssuedChain, PrivateKey};
+use acme_proto::{ChallengeType, Checkpoint, Event, Identifier, Issue, Solver};
 
 use crate::account::Account;
-use crate::driver::{Event, Hands, Interrupt, Journal};
+use crate::driver::{Hands, Interrupt, Journal};
 use crate::error::{Error, Result};
 use crate::persist::Persist;
 
@@ -23,43 +21,6 @@ pub struct Issuance<'a, P: Persist> {
     journal: Option<&'a mut dyn Journal>,
     observer: Option<&'a mut dyn FnMut(&Event<'_>)>,
     interrupt: Option<&'a Interrupt>,
-}
-
-/// What an issuance ends in.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Issued {
-    /// The certificate with its key.
-    pub certificate: Certificate,
-    /// The URL of the order.
-    pub order_url: String,
-    /// The profile of the order, where it has one.
-    pub profile: Option<String>,
-    /// The names that it is not for, since the CA refused them; only with
-    /// [`IssueRequest::allow_partial`].
-    pub left_out: Vec<LeftOut>,
-    /// The responses that could not be taken away, and why; they stay in the journal's last
-    /// checkpoint, to be taken away later.
-    pub left_in_place: Vec<(Challenge, SolverError)>,
-}
-
-/// The chain for a CSR whose key is elsewhere.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct IssuedChain {
-    /// The chain as PEM, the leaf first.
-    pub chain_pem: String,
-    /// The private key, PKCS#8 PEM, unless the request came with a CSR.
-    pub private_key_pem: Option<SecretText>,
-    /// The URL of the order.
-    pub order_url: String,
-    /// The profile of the order, where it has one.
-    pub profile: Option<String>,
-    /// The names that it is not for, since the CA refused them; only with
-    /// [`IssueRequest::allow_partial`].
-    pub left_out: Vec<LeftOut>,
-    /// As [`Issued::left_in_place`].
-    pub left_in_place: Vec<(Challenge, SolverError)>,
 }
 
 impl<'a, P: Persist> Issuance<'a, P> {
@@ -98,15 +59,9 @@ impl<'a, P: Persist> Issuance<'a, P> {
         let account = self.account;
         let primary = self.request.primary_name().to_string();
         let (issued, key) = self.obtain(solver)?;
-        let certificate = Certificate::new(&key.ok_or(Error::NoPrivateKey)?, &issued.chain)?;
-        account.parts.keep(&primary, &certificate)?;
-        Ok(Issued {
-            certificate,
-            order_url: issued.order_url,
-            profile: issued.profile,
-            left_out: issued.left_out,
-            left_in_place: issued.left_in_place,
-        })
+        let issued = Issued::new(issued, &key.ok_or(Error::NoPrivateKey)?)?;
+        account.parts.keep(&primary, &issued.certificate)?;
+        Ok(issued)
     }
 
     /// Obtains the chain, and the key where there is one.
@@ -115,14 +70,7 @@ impl<'a, P: Persist> Issuance<'a, P> {
     /// As [`Account::issue`].
     pub fn run_for_chain(self, solver: &mut dyn Solver) -> Result<IssuedChain> {
         let (issued, key) = self.obtain(solver)?;
-        Ok(IssuedChain {
-            chain_pem: issued.chain.to_pem(),
-            private_key_pem: key.map(|key| key.as_ref().to_pem()),
-            order_url: issued.order_url,
-            profile: issued.profile,
-            left_out: issued.left_out,
-            left_in_place: issued.left_in_place,
-        })
+        Ok(IssuedChain::new(issued, key.as_ref()))
     }
 
     fn obtain(mut self, solver: &mut dyn Solver) -> Result<(acme_proto::Issued, Option<PrivateKey>)> {

@@ -92,22 +92,21 @@ pub mod persist;
 
 pub use account::{Account, AccountBuilder, RevocationReason};
 pub use certificate::{create_p256_key, create_p384_key, create_rsa_key};
-pub use connect::DirectoryUrl;
 pub use directory::{Directory, DirectoryBuilder};
-pub use driver::{Event, Interrupt, Journal};
+pub use driver::{Interrupt, Journal};
 pub use error::{Error, Result};
-pub use issue::{Issuance, Issued, IssuedChain};
+pub use issue::Issuance;
 
 pub use acme_http::{Transport, TransportResults};
 pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, CertificateSigningRequest, HmacAlgorithm, HmacKey,
-    IssueRequest, KeyType, PrivateKey, external_key, signature_from_der,
+    IssueRequest, Issued, IssuedChain, KeyType, PrivateKey, external_key, signature_from_der,
 };
 #[cfg(feature = "pkcs11")]
 pub use acme_keys::{Token, TokenError, TokenKey};
 pub use acme_proto::{
-    Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut, Problem, ProblemKind, Refusal,
-    RemoteSigner, RenewalInfo, RenewalMoment, Solver, UserAction,
+    Chain, ChainPreference, ChallengeType, Checkpoint, DirectoryUrl, Event, Identifier, LeftOut, Problem,
+    ProblemKind, Refusal, RemoteSigner, RenewalInfo, RenewalMoment, Solver, UserAction,
 };
 #[cfg(feature = "dns")]
 pub use acme_solver::Dns01;

@@ -120,7 +120,9 @@ mod contact;
 mod deactivation;
 mod delegation;
 mod directory;
+mod directory_url;
 mod error;
+mod event;
 mod extended;
 mod finalize;
 mod flow;
@@ -164,10 +166,12 @@ pub use contact::ContactError;
 pub use deactivation::DeactivateAccount;
 pub use delegation::{Delegation, DelegationsPage};
 pub use directory::{AutoRenewalMeta, Directory, DirectoryMeta};
+pub use directory_url::DirectoryUrl;
 pub use error::{
     Delivery, Error, KeyInUse, Misuse, ProtocolError, Refusal, SignError, SolverError, StoreError,
     TransportError, TransportErrorKind, Unfinished, UserAction, Violation,
 };
+pub use event::Event;
 pub use extended::{ExtendedIssued, ExtendedOrder, Extension, IssueExtended};
 pub use finalize::Finalize;
 pub use flow::{Exchange, Flow, Input, Operation, Step, ToSign};

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use acme_http::AsyncTransport;
 use acme_keys::{AccountKey, Certificate, CertificateInfo, IssueRequest};
 use acme_proto::{
-    AsyncSolver, Authorization, Chain, Chains, DeactivateAccount, Flow, Identifier, ListOrders, Misuse,
-    Operation, OrderList, PreAuthorize, PreAuthorized, RenewalInfo, RevocationReason, Revoke, Session,
+    AsyncSolver, Authorization, Chain, Chains, DeactivateAccount, DirectoryUrl, Flow, Identifier, ListOrders,
+    Misuse, Operation, OrderList, PreAuthorize, PreAuthorized, RenewalInfo, RevocationReason, Revoke,
+    Session,
 };
 
-use crate::connect::DirectoryUrl;
 use crate::driver::{Driver, Hands};
 use crate::error::{Error, Result};
 use crate::issue::Issuance;

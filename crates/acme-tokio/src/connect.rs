@@ -4,36 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use acme_http::{AsyncClient, AsyncTransport};
-use acme_proto::Session;
+use acme_proto::{DirectoryUrl, Session};
 
 use crate::driver::Driver;
 use crate::error::{Error, Result};
-
-const LETSENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
-const LETSENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
-
-/// The directory of a CA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DirectoryUrl<'a> {
-    /// Let's Encrypt. Not for tests: its rate limits count.
-    LetsEncrypt,
-    /// Let's Encrypt's staging environment: for tests, not trusted by anybody.
-    LetsEncryptStaging,
-    /// Any other CA, by the https URL of its directory.
-    Other(&'a str),
-}
-
-impl DirectoryUrl<'_> {
-    /// The URL itself.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::LetsEncrypt => LETSENCRYPT,
-            Self::LetsEncryptStaging => LETSENCRYPT_STAGING,
-            Self::Other(url) => url,
-        }
-    }
-}
 
 /// Where a CA is, whom to trust for it, and how to get there.
 pub(crate) struct Connect {

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use acme_http::AsyncTransport;
 use acme_proto::{
-    AsyncRemoteSigner, AsyncSolver, Challenge, Checkpoint, Exchange, Flow, Input, Operation, Session,
-    SignError, SolverError, Step,
+    AsyncRemoteSigner, AsyncSolver, Challenge, Event, Exchange, Flow, Input, Session, SignError, SolverError,
+    Step,
 };
 use http::Uri;
 use tokio::time::sleep;
@@ -16,27 +15,6 @@ use tokio::time::sleep;
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::running::{Running, Sweeps};
-
-/// What an issuance is about to do, for whoever watches.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// Responses are put in place.
-    Presenting(&'a [Challenge]),
-    /// Requests go out.
-    Requesting {
-        /// What they are for.
-        operation: Operation,
-        /// How many there are.
-        count: usize,
-    },
-    /// Progress is made durable.
-    Saving(&'a Checkpoint),
-    /// Time has to pass.
-    Waiting(Duration),
-    /// Responses are taken away.
-    Withdrawing(&'a [Challenge]),
-}
 
 /// What watches an issuance.
 pub(crate) type Observer<'a> = &'a mut (dyn FnMut(&Event<'_>) + Send);

@@ -4,15 +4,14 @@ use std::fmt;
 use std::ops::DerefMut;
 use std::sync::Arc;
 
-use acme_keys::{Certificate, IssueFlow, IssueRequest, PrivateKey};
+use acme_keys::{IssueFlow, IssueRequest, Issued, IssuedChain, PrivateKey};
 use acme_proto::{
-    AsyncSolver, Challenge, ChallengeType, Checkpoint, Identifier, Intent, Issue, LeftOut, SecretText,
-    SolverError, SolverFuture,
+    AsyncSolver, Challenge, ChallengeType, Checkpoint, Event, Identifier, Intent, Issue, SolverFuture,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::account::Account;
-use crate::driver::{Event, Hands, Observer};
+use crate::driver::{Hands, Observer};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
@@ -28,43 +27,6 @@ pub struct Issuance<'a> {
     journal: Option<&'a mut dyn Journal>,
     observer: Option<Observer<'a>>,
     interrupt: Option<&'a Interrupt>,
-}
-
-/// What an issuance ends in.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Issued {
-    /// The certificate with its key.
-    pub certificate: Certificate,
-    /// The URL of the order.
-    pub order_url: String,
-    /// The profile of the order, where it has one.
-    pub profile: Option<String>,
-    /// The names that it is not for, since the CA refused them; only with
-    /// [`IssueRequest::allow_partial`].
-    pub left_out: Vec<LeftOut>,
-    /// The responses that could not be taken away, and why; they stay in the journal's last
-    /// checkpoint, to be taken away later.
-    pub left_in_place: Vec<(Challenge, SolverError)>,
-}
-
-/// The chain for a CSR whose key is elsewhere.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct IssuedChain {
-    /// The chain as PEM, the leaf first.
-    pub chain_pem: String,
-    /// The private key, PKCS#8 PEM, unless the request came with a CSR.
-    pub private_key_pem: Option<SecretText>,
-    /// The URL of the order.
-    pub order_url: String,
-    /// The profile of the order, where it has one.
-    pub profile: Option<String>,
-    /// The names that it is not for, since the CA refused them; only with
-    /// [`IssueRequest::allow_partial`].
-    pub left_out: Vec<LeftOut>,
-    /// As [`Issued::left_in_place`].
-    pub left_in_place: Vec<(Challenge, SolverError)>,
 }
 
 impl<'a> Issuance<'a> {
@@ -121,14 +83,7 @@ impl<'a> Issuance<'a> {
         solver: &mut S,
     ) -> Result<IssuedChain> {
         let (issued, key) = self.obtain(Box::new(solver.clone())).await?;
-        Ok(IssuedChain {
-            chain_pem: issued.chain.to_pem(),
-            private_key_pem: key.map(|key| key.as_ref().to_pem()),
-            order_url: issued.order_url,
-            profile: issued.profile,
-            left_out: issued.left_out,
-            left_in_place: issued.left_in_place,
-        })
+        Ok(IssuedChain::new(issued, key.as_ref()))
     }
 
     async fn issued(self, solver: Box<dyn AsyncSolver>) -> Result<Issued> {
@@ -136,14 +91,7 @@ impl<'a> Issuance<'a> {
             return Err(Error::NoPrivateKey);
         }
         let (issued, key) = self.obtain(solver).await?;
-        let certificate = Certificate::new(&key.ok_or(Error::NoPrivateKey)?, &issued.chain)?;
-        Ok(Issued {
-            certificate,
-            order_url: issued.order_url,
-            profile: issued.profile,
-            left_out: issued.left_out,
-            left_in_place: issued.left_in_place,
-        })
+        Ok(Issued::new(issued, &key.ok_or(Error::NoPrivateKey)?)?)
     }
 
     async fn obtain(

@@ -68,24 +68,23 @@ mod running;
 mod threaded_signer;
 
 pub use account::{Account, AccountBuilder};
-pub use connect::DirectoryUrl;
-pub use driver::Event;
 pub use error::{Error, Result};
 pub use interrupt::Interrupt;
-pub use issue::{Issuance, Issued, IssuedChain};
+pub use issue::Issuance;
 pub use journal::{Journal, JournalFuture};
 pub use threaded_signer::ThreadedSigner;
 
 pub use acme_http::{AsyncClient, AsyncTransport, TransportFuture, TransportResults};
 pub use acme_keys::{
     AccountKey, Certificate, CertificateInfo, CertificateSigningRequest, HmacAlgorithm, HmacKey,
-    IssueRequest, KeyType, PrivateKey, external_key, signature_from_der,
+    IssueRequest, Issued, IssuedChain, KeyType, PrivateKey, external_key, signature_from_der,
 };
 #[cfg(feature = "pkcs11")]
 pub use acme_keys::{Token, TokenError, TokenKey};
 pub use acme_proto::{
-    AsyncRemoteSigner, AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, Identifier, LeftOut,
-    Problem, ProblemKind, Refusal, RemoteSigner, RenewalInfo, RenewalMoment, RevocationReason, UserAction,
+    AsyncRemoteSigner, AsyncSolver, Chain, ChainPreference, ChallengeType, Checkpoint, DirectoryUrl, Event,
+    Identifier, LeftOut, Problem, ProblemKind, Refusal, RemoteSigner, RenewalInfo, RenewalMoment,
+    RevocationReason, UserAction,
 };
 #[cfg(feature = "dns")]
 pub use acme_solver::AsyncDns01 as Dns01;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use acme_http::Transport;
 use acme_keys::{AccountKey, KeyFile};
-use acme_proto::{Algorithm, ExternalAccount, ExternalKey, Mac, OpenAccount, Registration, RemoteSigner};
+use acme_proto::{
+    Algorithm, DirectoryUrl, ExternalAccount, ExternalKey, Mac, OpenAccount, Registration, RemoteSigner,
+};
 
 use super::key_place::{self, ChangingKey, KeyPlace, Pending};
 use super::{Account, AccountParts};
 use crate::api::ApiAccount;
-use crate::connect::{Connect, DirectoryUrl};
+use crate::connect::Connect;
 use crate::driver::Driver;
 use crate::error::Result;
 use crate::persist::MemoryPersist;

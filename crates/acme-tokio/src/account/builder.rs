@@ -7,12 +7,12 @@ use std::sync::Arc;
 use acme_http::AsyncTransport;
 use acme_keys::{AccountKey, KeyFile};
 use acme_proto::{
-    Algorithm, AsyncRemoteSigner, ExternalAccount, ExternalKey, Mac, OpenAccount, Registration,
+    Algorithm, AsyncRemoteSigner, DirectoryUrl, ExternalAccount, ExternalKey, Mac, OpenAccount, Registration,
 };
 
 use super::Account;
 use super::key_place::{self, ChangingKey, Pending};
-use crate::connect::{Connect, DirectoryUrl};
+use crate::connect::Connect;
 use crate::error::Result;
 
 /// Settings for an [`Account`]; see the example on the [crate's page](crate).
