@@ -64,7 +64,7 @@ pub use http01::Http01;
 #[cfg(feature = "tokio")]
 pub use http01::{AsyncHttp01, Http01Responder};
 pub use listener::BindError;
-pub use per_name::PerName;
+pub use per_name::{Member, PerName};
 pub use port_owner::{PortOwner, port_owner};
 #[cfg(feature = "dns")]
 pub use propagation::{MIN_LOOKS, Propagated, Sighting, Standing};
