@@ -96,6 +96,9 @@ pub struct Config {
     pub ml_dsa: bool,
     /// The reasons for revocation that the CA takes (RFC 5280 section 5.3.1).
     pub revocation_reasons: Vec<u64>,
+    /// The types of challenge that are not offered although the identifier could be validated by them:
+    /// `http-01`.
+    pub withheld_challenges: Vec<String>,
     /// Whether dns-account-01 is offered (draft-ietf-acme-dns-account-label).
     pub dns_account: bool,
     /// The revision of dns-persist-01 that is offered, if it is.
@@ -252,6 +255,7 @@ impl Default for Config {
             revocation_reasons: vec![0, 1, 3, 4, 5, 9],
             dns_account: false,
             dns_persist: None,
+            withheld_challenges: Vec::new(),
             failed_challenges_hang: false,
             pre_authorization: true,
             subdomain_authorizations: false,

@@ -422,6 +422,9 @@ impl Ca {
             challenges.push(pending(UNKNOWN_TYPE, Some(self.state.dice.token())));
         }
         for method in self.methods(identifier, scope) {
+            if self.config.withheld_challenges.iter().any(|withheld| withheld == method.challenge_type()) {
+                continue;
+            }
             let token = self.state.dice.token();
             challenges.push(pending(method.challenge_type(), Some(token)));
         }
