@@ -1,22 +1,20 @@
 //! How control of the names is proved, set up before any CA is asked.
 
+mod prepared;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
-use acme_solver::{
-    BindError, Checked, Finding, Http01, PortOwner, Propagated, ResolveError, Resolver, SelfCheck, TlsAlpn01,
-    Webroot, WebrootError,
-};
+use acme_solver::{BindError, Http01, PortOwner, Webroot, WebrootError};
 use acme_store::{CertificateName, ChallengeMethod, Store};
 
 use crate::advice::Advice;
-use crate::context::Context;
-use crate::dev_ca::ValidationPort;
-use crate::dns::{self, DnsSetupError};
+use crate::dns::DnsSetupError;
 use crate::invocation::{self, Invocation};
-use crate::output::Output;
+
+pub(crate) use prepared::{Detour, Prepared, prepare};
 
 /// Why control of the names can't be proved.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +31,8 @@ pub(crate) enum ChallengeError {
     NotPermitted(Unbound),
     #[error("the webroot can't be used")]
     Webroot(#[from] WebrootError),
-    #[error("control of {identifier} can't be proved this way: a wildcard needs a DNS challenge")]
-    Wildcard { identifier: Identifier },
+    #[error("control of {identifier} can't be proved this way: {}", why_not(identifier))]
+    Unable { identifier: Identifier },
 }
 
 impl ChallengeError {
@@ -54,11 +52,13 @@ impl ChallengeError {
                 vec![Advice::text("give the directory that the web server serves as /")]
             }
             Self::Webroot(_) => vec![Advice::text("run as a user who may write there")],
-            Self::Wildcard { .. } => vec![
-                Advice::text("let the API of the DNS service prove it; the services that are known:"),
+            Self::Unable { identifier } if identifier.is_wildcard() => vec![
+                Advice::text("let the API of a DNS service prove it, beside what is given for other names:"),
+                Advice::paste(invocation.with("--dns PROVIDER")),
+                Advice::text("see the services that are known:"),
                 Advice::paste("acmectl dns"),
-                Advice::paste(line.with("--dns PROVIDER")),
             ],
+            Self::Unable { .. } => vec![Advice::text("give --http, --tls-alpn or --webroot DIR beside it")],
         }
     }
 }
@@ -124,92 +124,6 @@ impl Over {
     }
 }
 
-/// A solver that is ready.
-pub(crate) struct Prepared {
-    pub(crate) solver: Box<dyn Solver + Send>,
-    /// How, for people.
-    pub(crate) how: String,
-    /// The port at which the test CA has to look.
-    pub(crate) dev_port: ValidationPort,
-}
-
-/// Sets up what proves control: takes the port, or checks the webroot.
-pub(crate) fn prepare(
-    context: &Context,
-    method: &ChallengeMethod,
-    names: &[Identifier],
-    is_dev: bool,
-) -> Result<Prepared, ChallengeError> {
-    let is_dns = matches!(method, ChallengeMethod::Dns { .. });
-    if let Some(wildcard) = names.iter().find(|name| name.is_wildcard() && !is_dns) {
-        return Err(ChallengeError::Wildcard { identifier: wildcard.clone() });
-    }
-    let reach = context.settings.http_reach;
-    match method {
-        ChallengeMethod::Dns { provider, files } => {
-            let how = format!("dns-01 through {}", dns::title(provider));
-            let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
-            let resolver = dns::answering(&context.settings.resolver, &first);
-            let ready = dns::prepare(provider, files, resolver.as_ref().ok().cloned())?;
-            ready.tell_needs(&context.output);
-            let solver = seen_everywhere(ready.solver, resolver, &context.output);
-            Ok(Prepared { solver, how, dev_port: ValidationPort::Http(HTTP_PORT) })
-        }
-        ChallengeMethod::Http { listen } => {
-            let listener = Http01::bind(&*listen_at(listen, HTTP_PORT, is_dev))
-                .map_err(|error| Over::Http.error(error))?;
-            let address = listener.local_addr();
-            let how = format!("http-01 answered at {address}");
-            // The test CA looks where we listen: to look there too would tell nothing new.
-            let solver: Box<dyn Solver + Send> = match (is_dev, reach) {
-                (true, _) => Box::new(listener),
-                (false, _) => checked(listener, reach, &context.output),
-            };
-            Ok(Prepared { solver, how, dev_port: ValidationPort::Http(address.port()) })
-        }
-        ChallengeMethod::TlsAlpn { listen } => {
-            let listener = TlsAlpn01::bind(&*listen_at(listen, TLS_PORT, is_dev))
-                .map_err(|error| Over::Tls.error(error))?;
-            let address = listener.local_addr();
-            let how = format!("tls-alpn-01 answered at {address}");
-            Ok(Prepared { solver: Box::new(listener), how, dev_port: ValidationPort::Tls(address.port()) })
-        }
-        ChallengeMethod::Webroot { dir } => {
-            let webroot = Webroot::new(dir.clone())?;
-            let how = format!("http-01 through files below {}", dir.display());
-            let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), HTTP_PORT);
-            let reach = if is_dev { reach.or(Some(loopback)) } else { reach };
-            let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
-            Ok(Prepared { solver: checked(webroot, reach, &context.output), how, dev_port })
-        }
-        _ => Err(ChallengeError::Method),
-    }
-}
-
-/// Waits until every server of the zone shows what was written.
-fn seen_everywhere(
-    solver: Box<dyn Solver + Send>,
-    resolver: Result<Resolver, ResolveError>,
-    output: &Output,
-) -> Box<dyn Solver + Send> {
-    let resolver = match resolver {
-        Ok(resolver) => resolver,
-        Err(error) => {
-            output.warn(format_args!("{error}: whether the records can be seen everywhere is not looked at"));
-            return solver;
-        }
-    };
-    let output = output.clone();
-    let solver = Propagated::new(solver, resolver).go_on_unseen().observe(move |sighting| {
-        let zone = &sighting.zone.name;
-        output.progress(format_args!("the servers of {zone} after {} s:", sighting.waited.as_secs()));
-        for (server, address, standing) in sighting.standings() {
-            output.progress(format_args!("  {server} ({}) {standing}", address.ip()));
-        }
-    });
-    Box::new(solver)
-}
-
 /// Sets up what answers http-01, without a look at what comes of it.
 pub(crate) fn prepare_unchecked(method: &ChallengeMethod) -> Result<Box<dyn Solver + Send>, ChallengeError> {
     match method {
@@ -231,23 +145,11 @@ fn listen_at(given: &[SocketAddr], port: u16, is_dev: bool) -> Cow<'_, [SocketAd
     }
 }
 
-fn checked(
-    solver: impl Solver + Send + 'static,
-    reach: Option<SocketAddr>,
-    output: &Output,
-) -> Box<dyn Solver + Send> {
-    let check = match reach {
-        Some(reach) => SelfCheck::new(reach.port()).resolve_all(reach.ip()),
-        None => SelfCheck::new(HTTP_PORT),
-    };
-    let output = output.clone();
-    Box::new(Checked::new(solver, check, move |finding| tell(&output, finding)))
-}
-
-fn tell(output: &Output, finding: &Finding) {
-    if finding.is_warning() {
-        output.warn(format_args!("seen from here, {finding}; the CA may see the same"));
+fn why_not(identifier: &Identifier) -> &'static str {
+    if identifier.is_wildcard() {
+        return "a wildcard needs a DNS challenge";
     }
+    "DNS challenges are for names"
 }
 
 fn in_use(address: SocketAddr, owner: Option<&PortOwner>) -> String {

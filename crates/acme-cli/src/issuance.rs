@@ -2,21 +2,23 @@
 
 use acme_keys::{CertificateInfo, CertificateKey};
 use acme_lib::{IssueRequest, IssuedChain, PrivateKey};
-use acme_proto::{ChainPreference, Identifier, ProblemKind, Solver};
+use acme_proto::{ChainPreference, Identifier, ProblemKind};
 use acme_store::{
     Attempt, CertificateName, CertificateRecord, Outcome, Publication, PublishedGeneration, Settings, Store,
     Timestamp,
 };
+use serde_json::json;
 
 use crate::account::{self, Account};
 use crate::ari;
 use crate::ca::{self, Kind};
-use crate::challenge::{self, Noted, Prepared};
+use crate::challenge::{self, Detour, Noted, Prepared};
 use crate::context::{Context, ReachedCa};
 use crate::dev_ca::DevCa;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::journal::StoreJournal;
+use crate::names;
 use crate::progress::{Progress, Step};
 use crate::report;
 use crate::schedule;
@@ -62,7 +64,7 @@ pub(crate) struct Before {
 pub(crate) fn prepare(context: &Context, settings: &Settings, before: Before) -> Result<Ready, Error> {
     let is_dev = ca::kind(&settings.ca) == Kind::Dev;
     let request = request(settings, before, context.now())?;
-    let prepared = challenge::prepare(context, &settings.challenge, &settings.names, is_dev)?;
+    let prepared = challenge::prepare(context, settings, is_dev)?;
     Ok(Ready { request, prepared })
 }
 
@@ -146,7 +148,29 @@ impl Issuance<'_> {
         Ok(obtained)
     }
 
+    /// Obtains the chain. Where the CA could not see control of a name proved, and there is another way
+    /// to prove it, another order is tried.
     fn issue(
+        &self,
+        account: &Account,
+        ready: &mut Ready,
+        progress: &mut Progress,
+    ) -> Result<IssuedChain, Error> {
+        loop {
+            let error = match self.issue_once(account, ready, progress) {
+                Ok(issued) => return Ok(issued),
+                Err(error) => error,
+            };
+            self.context.signals.check()?;
+            let Some(detours) = ready.prepared.detours(&error) else { return Err(error) };
+            for detour in detours {
+                tell_detour(self.context, &self.record.name, &detour);
+            }
+            progress.order_again();
+        }
+    }
+
+    fn issue_once(
         &self,
         account: &Account,
         ready: &mut Ready,
@@ -154,7 +178,7 @@ impl Issuance<'_> {
     ) -> Result<IssuedChain, Error> {
         let (context, name) = (self.context, &self.record.name);
         let mut journal = StoreJournal::new(self.store, name);
-        let mut solver = Noted { solver: &mut *ready.prepared.solver, store: self.store, name };
+        let mut solver = Noted { solver: &mut ready.prepared, store: self.store, name };
         let mut observer = |event: &acme_lib::Event<'_>| progress.follow(event);
         let issued = account
             .issuance(&ready.request)
@@ -275,12 +299,11 @@ pub(crate) fn dry_run(
     progress.enter(Step::Account);
     let account = account::throw_away(context, &ca, registration)?;
     let mut observer = |event: &acme_lib::Event<'_>| progress.follow(event);
-    let solver: &mut dyn Solver = &mut *ready.prepared.solver;
     account
         .issuance(&ready.request)
         .observe(&mut observer)
         .interrupt(context.signals.interrupt())
-        .run_for_chain(solver)?;
+        .run_for_chain(&mut ready.prepared)?;
     Ok(())
 }
 
@@ -348,14 +371,39 @@ fn request(settings: &Settings, before: Before, now: Timestamp) -> Result<IssueR
 
 fn tell_target(context: &Context, about: &str, ca: &ReachedCa, settings: &Settings, prepared: &Prepared) {
     if let Some(dev) = &ca.dev {
-        dev.validate_at(prepared.dev_port);
+        prepared.dev_ports.iter().for_each(|port| dev.validate_at(*port));
         let addresses = settings.names.iter().filter_map(|name| match name {
             Identifier::Ip(address) => Some(*address),
             Identifier::Dns(_) | _ => None,
         });
         addresses.for_each(|address| dev.look_here_for(address));
     }
-    context.output.progress(format_args!("{about}: asking {}, {}", ca::title(&settings.ca), prepared.how));
+    let title = ca::title(&settings.ca);
+    let groups = prepared.how();
+    if let [(_, how)] = groups.as_slice() {
+        return context.output.progress(format_args!("{about}: asking {title}, {how}"));
+    }
+    context.output.progress(format_args!("{about}: asking {title}"));
+    for (names, how) in groups {
+        context.output.progress(format_args!("  {}: {how}", names::listed(&names)));
+    }
+}
+
+fn tell_detour(context: &Context, certificate: &CertificateName, detour: &Detour) {
+    let Detour { name, failed, next, why } = detour;
+    context
+        .output
+        .warn(format_args!("{certificate}: {failed} for {name} failed ({why}); {next} is tried now"));
+    context.output.event(
+        "detour",
+        json!({
+            "certificate": certificate,
+            "identifier": name.to_string(),
+            "failed": failed.as_str(),
+            "reason": why,
+            "next": next.as_str(),
+        }),
+    );
 }
 
 fn is_unknown_account(error: &Error) -> bool {

@@ -29,6 +29,7 @@ mod issuance;
 mod journal;
 mod lineage;
 mod logging;
+mod method;
 mod moment;
 mod names;
 mod output;

@@ -93,6 +93,15 @@ pub(crate) fn parse_all(texts: &[String]) -> Result<Vec<Name>, NameError> {
     if names.is_empty() { Err(NameError::Absent) } else { Ok(names) }
 }
 
+/// The first few of some names.
+pub(crate) fn listed(names: &[&Identifier]) -> String {
+    let first = names.iter().take(MOST_LISTED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_LISTED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// Refuses names that a CA is not worth asking for. `profile` is the one that is asked for.
 pub(crate) fn check(
     identifiers: &[Identifier],
@@ -132,7 +141,7 @@ fn check_address(
     }
 }
 
-fn parse(text: &str) -> Result<Name, NameError> {
+pub(crate) fn parse(text: &str) -> Result<Name, NameError> {
     refuse_look_alikes(text)?;
     // As an address stands in a URL.
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
@@ -236,3 +245,6 @@ fn of_identifier(error: &IdentifierError, text: &str, invocation: &Invocation) -
 
 /// Domains that are nobody's (RFC 2606, RFC 6761, RFC 6762 and ICANN's `internal`).
 const RESERVED: [&str; 7] = ["example", "home", "internal", "invalid", "local", "localhost", "test"];
+
+/// Names that one line has room for.
+const MOST_LISTED: usize = 4;

@@ -60,6 +60,11 @@ impl Progress {
         self.step
     }
 
+    /// Goes back to where an order is made.
+    pub(crate) fn order_again(&mut self) {
+        self.step = Step::Account;
+    }
+
     /// Goes on to a step.
     pub(crate) fn enter(&mut self, step: Step) {
         if step > self.step {

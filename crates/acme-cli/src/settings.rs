@@ -7,16 +7,16 @@ use std::time::Duration;
 use acme_keys::{CertificateSigningRequest, KeyType, UnknownKeyType};
 use acme_proto::Identifier;
 use acme_solver::Resolver;
-use acme_store::{CaSettings, CertificateName, ChallengeMethod, InvalidName, Settings, Store};
+use acme_store::{CaSettings, CertificateName, InvalidName, Settings, Store};
 
 use crate::advice::Advice;
 use crate::args::{BindingArgs, GlobalArgs, IssueArgs};
 use crate::binding::ExternalAccount;
 use crate::ca;
-use crate::dns;
 use crate::error::Error;
 use crate::hooks;
 use crate::invocation::Invocation;
+use crate::method::{MethodError, Methods};
 use crate::names::{self, Name};
 use crate::timer;
 use crate::validity::NotAfter;
@@ -60,6 +60,8 @@ pub(crate) enum SettingError {
     Resolver { text: String },
     #[error("the key of the certificate signing request {} is compromised", path.display())]
     CompromisedCsr { path: PathBuf },
+    #[error(transparent)]
+    Method(#[from] MethodError),
     #[error("--{option} is empty")]
     Empty { option: &'static str },
 }
@@ -80,6 +82,7 @@ impl SettingError {
                 vec![Advice::text("give one address as in admin@example.com, without mailto:, or none")]
             }
             Self::KeyType(_) => vec![Advice::text("choose one of these with --key-type")],
+            Self::Method(error) => error.advice(),
             Self::NoHome => {
                 vec![Advice::text("name a directory:"), Advice::paste(invocation.with("--dir DIR"))]
             }
@@ -121,7 +124,7 @@ pub(crate) struct IssueOptions {
     pub(crate) ca: Option<CaSettings>,
     pub(crate) ca_root: Option<(PathBuf, String)>,
     pub(crate) account: Option<String>,
-    pub(crate) challenge: Option<ChallengeMethod>,
+    pub(crate) methods: Methods,
     pub(crate) key_type: Option<KeyType>,
     pub(crate) csr: Option<PathBuf>,
     pub(crate) reuse_key: Option<bool>,
@@ -165,19 +168,13 @@ impl IssueOptions {
             let path = absolute(&path)?;
             ca::read_root(&path).map(|pem| (path, pem))
         });
-        let http = args.http.then(ChallengeMethod::default);
-        let http = args.http_listen.map(|at| ChallengeMethod::Http { listen: vec![at] }).or(http);
-        let tls = args.tls_alpn.then(|| ChallengeMethod::TlsAlpn { listen: Vec::new() });
-        let tls = args.tls_alpn_listen.map(|at| ChallengeMethod::TlsAlpn { listen: vec![at] }).or(tls);
-        let dns = args.dns.map(|provider| dns::method(&provider));
-        let webroot = args.webroot.map(|dir| absolute(&dir).map(|dir| ChallengeMethod::Webroot { dir }));
         let options = Self {
             names: names_of(&texts, csr.as_deref(), args.name.is_some())?,
             name: args.name.map(CertificateName::new).transpose().map_err(SettingError::from)?,
             ca: staging.or(args.ca).as_deref().map(ca::parse).transpose()?,
             ca_root: ca_root.transpose()?,
             account: args.account,
-            challenge: dns.transpose()?.or(webroot.transpose()?).or(http).or(tls),
+            methods: Methods::resolve(args.method)?,
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
             csr,
             reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },
@@ -226,9 +223,7 @@ impl IssueOptions {
         if let Some(account) = &self.account {
             settings.account.clone_from(account);
         }
-        if let Some(challenge) = &self.challenge {
-            settings.challenge = challenge.clone();
-        }
+        self.methods.merge_into(&mut settings);
         if let Some(key_type) = self.key_type {
             settings.key_type = Some(key_type.to_string());
         }

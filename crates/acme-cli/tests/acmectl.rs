@@ -10,6 +10,7 @@ mod acmectl {
     mod ca;
     mod challenges;
     mod check;
+    mod choice;
     mod completions;
     mod compromise;
     mod dev_ca;

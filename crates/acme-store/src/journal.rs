@@ -75,7 +75,7 @@ impl Store {
                 params![name.as_str(), body],
             )?;
             for challenge in &checkpoint.presented {
-                let method = settings.challenge_for(&challenge.order_identifier());
+                let method = settings.method_of(challenge);
                 database::execute(
                     database,
                     path,

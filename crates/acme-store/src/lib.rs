@@ -59,5 +59,5 @@ pub use name::{CertificateName, InvalidName};
 pub use projection::{Projection, Repair, RepairKind};
 pub use publication::{Publication, PublishedGeneration};
 pub use renewal::Renewal;
-pub use settings::{CaSettings, ChallengeMethod, Change, Settings};
+pub use settings::{CaSettings, ChallengeMethod, ChallengeMethods, Change, Settings};
 pub use store::Store;

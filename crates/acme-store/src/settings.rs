@@ -1,10 +1,12 @@
 //! What a certificate is made with, so that it can be made again.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use acme_proto::Identifier;
+use acme_proto::{Challenge, ChallengeType, Identifier};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,11 +26,12 @@ pub struct Settings {
     /// The label of the account; empty for the CA's first one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub account: String,
-    /// How control is proved of names that [`challenges`](Self::challenges) does not list.
-    pub challenge: ChallengeMethod,
-    /// How control is proved of single names, by their text.
+    /// How control is proved of names that [`challenges`](Self::challenges) says nothing of.
+    pub challenge: ChallengeMethods,
+    /// How control is proved of some names, by patterns: a name itself, or with `*.example.com`
+    /// every name that ends in `.example.com`, the wildcard itself included.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub challenges: BTreeMap<String, ChallengeMethod>,
+    pub challenges: BTreeMap<String, ChallengeMethods>,
     /// The kind of key, as the command names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_type: Option<String>,
@@ -70,13 +73,32 @@ impl Settings {
         Self { names, ca, ..Self::default() }
     }
 
-    /// How control of a name is proved; a wildcard's own entry comes before its base name's.
+    /// How control of a name is proved.
+    ///
+    /// The name's own entry comes before that of a wildcard's base name, then the longest pattern
+    /// that fits, and [`challenge`](Self::challenge) last; what can't prove the name is passed over as
+    /// long as something else can.
     #[must_use]
-    pub fn challenge_for(&self, identifier: &Identifier) -> &ChallengeMethod {
-        self.challenges
-            .get(&identifier.to_string())
-            .or_else(|| self.challenges.get(&identifier.base().to_string()))
-            .unwrap_or(&self.challenge)
+    pub fn challenge_for(&self, identifier: &Identifier) -> &ChallengeMethods {
+        let name = identifier.to_string();
+        let fits = |pattern: &str| pattern.strip_prefix('*').is_some_and(|suffix| name.ends_with(suffix));
+        let mut patterns: Vec<_> = self.challenges.iter().filter(|(pattern, _)| fits(pattern)).collect();
+        patterns.sort_by_key(|(pattern, _)| Reverse(pattern.len()));
+        let own = [name.clone(), identifier.base().to_string()];
+        let own = own.iter().filter_map(|name| self.challenges.get(name));
+        let mut entries = own.chain(patterns.into_iter().map(|(_, methods)| methods));
+        let default = &self.challenge;
+        match entries.clone().chain([default]).find(|methods| methods.for_name(identifier).next().is_some()) {
+            Some(methods) => methods,
+            None => entries.next().unwrap_or(default),
+        }
+    }
+
+    /// What puts a challenge in place.
+    #[must_use]
+    pub fn method_of(&self, challenge: &Challenge) -> &ChallengeMethod {
+        let methods = self.challenge_for(&challenge.order_identifier());
+        methods.iter().find(|method| method.proves(&challenge.kind)).unwrap_or_else(|| methods.first())
     }
 
     /// Lists what differs in `other`, member by member.
@@ -104,10 +126,14 @@ impl Settings {
     }
 
     fn members(&self) -> BTreeMap<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(members)) => flat(members),
-            Ok(_) | Err(_) => BTreeMap::new(),
+        let Ok(Value::Object(mut members)) = serde_json::to_value(self) else { return BTreeMap::new() };
+        // People think of a way to prove control as one thing.
+        members.insert("challenge".into(), self.challenge.words());
+        if !self.challenges.is_empty() {
+            let words = self.challenges.iter().map(|(name, methods)| (name.clone(), methods.words()));
+            members.insert("challenges".into(), Value::Object(words.collect()));
         }
+        flat(members)
     }
 }
 
@@ -137,7 +163,89 @@ impl CaSettings {
     }
 }
 
-/// How control of a name is proved.
+/// How control of a name is proved: ways in order of preference, of which the next is for where the
+/// CA does not offer the one before. There is at least one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "OneOrMore", into = "OneOrMore")]
+pub struct ChallengeMethods {
+    first: ChallengeMethod,
+    others: Vec<ChallengeMethod>,
+}
+
+impl ChallengeMethods {
+    /// Takes the methods in order; `None` if there are none.
+    #[must_use]
+    pub fn new(methods: impl IntoIterator<Item = ChallengeMethod>) -> Option<Self> {
+        let mut methods = methods.into_iter();
+        Some(Self { first: methods.next()?, others: methods.collect() })
+    }
+
+    /// The preferred one.
+    #[must_use]
+    pub fn first(&self) -> &ChallengeMethod {
+        &self.first
+    }
+
+    /// All of them, the preferred one first.
+    pub fn iter(&self) -> impl Iterator<Item = &ChallengeMethod> + Clone {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Those that can prove control of a name, the preferred one first.
+    pub fn for_name(&self, identifier: &Identifier) -> impl Iterator<Item = &ChallengeMethod> + Clone {
+        self.iter().filter(move |method| method.can_prove(identifier))
+    }
+
+    fn words(&self) -> Value {
+        self.iter().map(ChallengeMethod::in_full).collect::<Vec<_>>().into()
+    }
+}
+
+impl Default for ChallengeMethods {
+    fn default() -> Self {
+        ChallengeMethod::default().into()
+    }
+}
+
+impl From<ChallengeMethod> for ChallengeMethods {
+    fn from(method: ChallengeMethod) -> Self {
+        Self { first: method, others: Vec::new() }
+    }
+}
+
+/// How it is stored: a single method is not in an array.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(ChallengeMethod),
+    More(Vec<ChallengeMethod>),
+}
+
+impl From<ChallengeMethods> for OneOrMore {
+    fn from(methods: ChallengeMethods) -> Self {
+        if methods.others.is_empty() {
+            return Self::One(methods.first);
+        }
+        Self::More(methods.iter().cloned().collect())
+    }
+}
+
+impl TryFrom<OneOrMore> for ChallengeMethods {
+    type Error = NoMethod;
+
+    fn try_from(stored: OneOrMore) -> Result<Self, NoMethod> {
+        match stored {
+            OneOrMore::One(method) => Ok(method.into()),
+            OneOrMore::More(methods) => Self::new(methods).ok_or(NoMethod),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("there is no method to prove control of a name by")]
+struct NoMethod;
+
+/// A way to prove control of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -167,6 +275,57 @@ pub enum ChallengeMethod {
         /// The directory that is the server's `/`.
         dir: PathBuf,
     },
+}
+
+impl ChallengeMethod {
+    /// Tells whether it answers challenges of a type.
+    #[must_use]
+    pub fn proves(&self, kind: &ChallengeType) -> bool {
+        match kind {
+            ChallengeType::Http01 => matches!(self, Self::Http { .. } | Self::Webroot { .. }),
+            ChallengeType::TlsAlpn01 => matches!(self, Self::TlsAlpn { .. }),
+            ChallengeType::Dns01 | ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => {
+                matches!(self, Self::Dns { .. })
+            }
+            ChallengeType::Other(_) | _ => false,
+        }
+    }
+
+    /// Tells whether it can prove control of a name: wildcards are for DNS, and addresses are not.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3>,
+    /// <https://www.rfc-editor.org/rfc/rfc8738#section-7>
+    #[must_use]
+    pub fn can_prove(&self, identifier: &Identifier) -> bool {
+        match self {
+            Self::Dns { .. } => !matches!(identifier, Identifier::Ip(_)),
+            Self::Http { .. } | Self::TlsAlpn { .. } | Self::Webroot { .. } => !identifier.is_wildcard(),
+        }
+    }
+
+    /// What it is, with the files that have credentials.
+    fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        if let Self::Dns { files, .. } = self {
+            text.extend(files.iter().map(|(name, path)| format!(" with {name} from {}", path.display())));
+        }
+        text
+    }
+}
+
+impl fmt::Display for ChallengeMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listener = |f: &mut fmt::Formatter<'_>, name: &str, listen: &[SocketAddr]| {
+            f.write_str(name)?;
+            listen.iter().try_for_each(|address| write!(f, ":{address}"))
+        };
+        match self {
+            Self::Dns { provider, .. } => write!(f, "dns:{provider}"),
+            Self::Http { listen } => listener(f, "http", listen),
+            Self::TlsAlpn { listen } => listener(f, "tls-alpn", listen),
+            Self::Webroot { dir } => write!(f, "webroot:{}", dir.display()),
+        }
+    }
 }
 
 impl Default for ChallengeMethod {

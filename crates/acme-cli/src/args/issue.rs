@@ -1,11 +1,10 @@
 //! The arguments of `issue`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
-use super::BindingArgs;
+use super::{BindingArgs, MethodArgs};
 
 /// Obtain a certificate, or leave it if it is right and not due
 #[derive(Debug, clap::Args)]
@@ -39,32 +38,8 @@ pub(crate) struct IssueArgs {
     #[command(flatten)]
     pub(crate) binding: BindingArgs,
 
-    /// Answer http-01 on port 80 (the default)
-    #[arg(long, env = "ACME_HTTP", hide_env = true, help_heading = "Challenge", alias = "standalone")]
-    #[arg(conflicts_with_all = ["http_listen", "webroot", "tls_alpn", "tls_alpn_listen"])]
-    #[arg(value_parser = FalseyValueParser::new())]
-    pub(crate) http: bool,
-    /// Answer http-01 at this address, to which port 80 of the names leads
-    #[arg(long, env = "ACME_HTTP_LISTEN", hide_env = true, help_heading = "Challenge")]
-    #[arg(value_name = "ADDR:PORT", conflicts_with_all = ["webroot", "tls_alpn", "tls_alpn_listen"])]
-    pub(crate) http_listen: Option<SocketAddr>,
-    /// Answer tls-alpn-01 on port 443
-    #[arg(long, env = "ACME_TLS_ALPN", hide_env = true, help_heading = "Challenge")]
-    #[arg(conflicts_with_all = ["tls_alpn_listen", "webroot"])]
-    #[arg(value_parser = FalseyValueParser::new())]
-    pub(crate) tls_alpn: bool,
-    /// Answer tls-alpn-01 at this address, to which port 443 of the names leads
-    #[arg(long, env = "ACME_TLS_ALPN_LISTEN", hide_env = true, help_heading = "Challenge")]
-    #[arg(value_name = "ADDR:PORT", conflicts_with = "webroot")]
-    pub(crate) tls_alpn_listen: Option<SocketAddr>,
-    /// Leave http-01 responses in the directory that a web server serves as /
-    #[arg(long, env = "ACME_WEBROOT", hide_env = true, help_heading = "Challenge", value_name = "DIR")]
-    #[arg(short_alias = 'w', aliases = ["webroot-path"])]
-    pub(crate) webroot: Option<PathBuf>,
-    /// Answer dns-01 through the API of a DNS service; acmectl dns lists them
-    #[arg(long, env = "ACME_DNS", hide_env = true, help_heading = "Challenge", value_name = "PROVIDER")]
-    #[arg(conflicts_with_all = ["http", "http_listen", "tls_alpn", "tls_alpn_listen", "webroot"])]
-    pub(crate) dns: Option<String>,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
 
     /// ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: ecdsa-p256]
     #[arg(long, env = "ACME_KEY_TYPE", hide_env = true, value_name = "TYPE", help_heading = "Certificate")]

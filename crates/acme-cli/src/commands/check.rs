@@ -5,7 +5,7 @@ use std::time::Duration;
 use acme_proto::{ChallengeType, Directory, Identifier};
 use acme_solver::Resolver;
 use acme_solver::check::{Examination, Finding, Issuer, Severity};
-use acme_store::{CaSettings, ChallengeMethod, Settings, Timestamp};
+use acme_store::{CaSettings, ChallengeMethod, ChallengeMethods, Settings, Timestamp};
 use serde_json::json;
 
 use crate::args::CheckArgs;
@@ -67,7 +67,7 @@ impl Plan {
         };
         let method = match args.dns {
             Some(_) => ChallengeType::Dns01,
-            None => method(&settings.challenge),
+            None => method(settings.challenge.first()),
         };
         let skew = date.map(|date| date.as_second() - context.now().as_second());
         Ok(Self { examination, resolver, method, settings, skew })
@@ -85,7 +85,7 @@ impl Plan {
         if self.method != ChallengeType::Http01 || names.iter().any(Identifier::is_wildcard) {
             return nothing();
         }
-        match challenge::prepare_unchecked(&self.settings.challenge) {
+        match challenge::prepare_unchecked(self.settings.challenge.first()) {
             Ok(mut solver) => {
                 let names: Vec<_> = names.iter().collect();
                 rehearsal::rehearse(context, &mut *solver, &self.resolver, &names)
@@ -111,11 +111,11 @@ fn settings_for(context: &Context, args: &CheckArgs, names: &[Identifier]) -> Re
         settings.ca.root_pem = Some(ca::read_root(&settings::absolute(path)?)?);
     }
     if let Some(dir) = &args.webroot {
-        settings.challenge = ChallengeMethod::Webroot { dir: settings::absolute(dir)? };
+        settings.challenge = ChallengeMethod::Webroot { dir: settings::absolute(dir)? }.into();
     } else if let Some(listen) = args.http_listen {
-        settings.challenge = ChallengeMethod::Http { listen: vec![listen] };
+        settings.challenge = ChallengeMethod::Http { listen: vec![listen] }.into();
     } else if args.http {
-        settings.challenge = ChallengeMethod::default();
+        settings.challenge = ChallengeMethods::default();
     }
     Ok(settings)
 }

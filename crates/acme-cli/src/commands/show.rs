@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use acme_proto::Identifier;
 use acme_store::{
-    Account, Attempt, CertificateName, CertificateRecord, ChallengeMethod, Hook, PendingHook,
-    PublishedGeneration, Store, Timestamp,
+    Account, Attempt, CertificateName, CertificateRecord, ChallengeMethod, ChallengeMethods, Hook,
+    PendingHook, PublishedGeneration, Store, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -135,9 +135,9 @@ impl Show<'_> {
             sheet.go_on(format!("labelled {label}"));
         }
         let is_dev = ca::kind(&settings.ca) == Kind::Dev;
-        sheet.add("challenge", method(&settings.challenge, is_dev));
+        sheet.add("challenge", methods(&settings.challenge, is_dev));
         for (name, other) in &settings.challenges {
-            sheet.go_on(format!("for {name}: {}", method(other, is_dev)));
+            sheet.go_on(format!("for {name}: {}", methods(other, is_dev)));
         }
         sheet.add("key", self.key()?);
         if let Some(profile) = &settings.profile {
@@ -245,6 +245,11 @@ impl Show<'_> {
 /// `2026-12-24 03:17`.
 fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+fn methods(methods: &ChallengeMethods, is_dev: bool) -> String {
+    let methods = methods.iter().map(|one| method(one, is_dev));
+    methods.collect::<Vec<_>>().join("; or else ")
 }
 
 fn method(method: &ChallengeMethod, is_dev: bool) -> String {

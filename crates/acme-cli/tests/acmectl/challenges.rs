@@ -92,17 +92,27 @@ warning: nothing will renew it
 }
 
 #[test]
-fn tls_alpn_and_http_exclude_each_other() {
+fn two_ways_to_answer_the_same_challenges_exclude_each_other() {
     for line in [
-        "issue a.test --tls-alpn --http",
-        "issue a.test --tls-alpn --webroot .",
+        "issue a.test --http --webroot .",
+        "issue a.test --http-listen 127.0.0.1:0 --webroot .",
         "issue a.test --tls-alpn --tls-alpn-listen 127.0.0.1:0",
-        "issue a.test --http-listen 127.0.0.1:0 --tls-alpn-listen 127.0.0.1:0",
     ] {
         let run = World::new().run(line);
         assert_eq!(run.output.status.code(), Some(2), "{line}");
         assert!(run.stderr().contains("cannot be used with"), "{line}: {}", run.stderr());
     }
+    assert_run!(
+        World::new().run("issue a.test --challenge a.test=http --challenge a.test=webroot:/srv"),
+        str![[r#"
+exit 2
+--- stderr
+error: http and webroot:/srv answer the same challenges of a.test
+  fault: on this side, not the CA's
+  next: give one of them
+
+"#]]
+    );
 }
 
 #[test]

@@ -212,9 +212,10 @@ exit 2
 --- stderr
 error: control of *.example.test can't be proved this way: a wildcard needs a DNS challenge
   fault: on this side, not the CA's
-  next: let the API of the DNS service prove it; the services that are known:
-      acmectl dns
+  next: let the API of a DNS service prove it, beside what is given for other names:
       acmectl issue example.test '*.example.test' --ca dev --dns PROVIDER
+    or: see the services that are known:
+      acmectl dns
 
 "#]]
     );

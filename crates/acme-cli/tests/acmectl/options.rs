@@ -73,7 +73,9 @@ Options:
   -h, --help                        Print help
 
 Challenge:
-      --http                         Answer http-01 on port 80 (the default)
+      --http                         Answer http-01 on port 80 (the default); of several ways, each
+                                     is for what the one before it can't prove: where the CA does
+                                     not offer it or refuses it, and of wildcards
       --http-listen <ADDR:PORT>      Answer http-01 at this address, to which port 80 of the names
                                      leads
       --tls-alpn                     Answer tls-alpn-01 on port 443
@@ -83,6 +85,9 @@ Challenge:
                                      serves as /
       --dns <PROVIDER>               Answer dns-01 through the API of a DNS service; acmectl dns
                                      lists them
+      --challenge <PATTERN=METHOD>   For some names another way: http, tls-alpn, either with
+                                     :ADDR:PORT, webroot:DIR or dns:PROVIDER; *.example.com is all
+                                     names below example.com; empty: for none
 
 
 "#]]

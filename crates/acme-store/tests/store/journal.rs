@@ -1,7 +1,9 @@
 //! Orders in flight and the challenges that are in place.
 
-use acme_proto::{Challenge, StoreError};
-use acme_store::{ChallengeMethod, Error, Journal, Store};
+use std::collections::BTreeMap;
+
+use acme_proto::{Challenge, ChallengeType, StoreError};
+use acme_store::{ChallengeMethod, ChallengeMethods, Error, Journal, Store};
 
 use super::support::{Fixture, at, chain, challenge, checkpoint, key_pem, name, publication};
 
@@ -45,15 +47,36 @@ fn a_challenge_is_listed_with_the_place_where_it_was_put() {
     let fixture = Fixture::published(0);
     let first = ChallengeMethod::Webroot { dir: "/srv/first".into() };
     let mut settings = fixture.store.certificate(&name()).unwrap().unwrap().settings;
-    settings.challenge = first.clone();
+    settings.challenge = first.clone().into();
     fixture.store.update_settings(&name(), &settings).unwrap();
     fixture.store.save_checkpoint(&name(), &checkpoint(&["one"])).unwrap();
-    settings.challenge = ChallengeMethod::Webroot { dir: "/srv/second".into() };
+    settings.challenge = ChallengeMethod::Webroot { dir: "/srv/second".into() }.into();
     fixture.store.update_settings(&name(), &settings).unwrap();
     let presented = fixture.store.presented().unwrap();
     assert_eq!((presented.len(), &presented[0].method), (1, &first));
     assert_eq!(presented[0].certificate, name());
     assert_eq!(presented[0].challenge, challenge("one"));
+}
+
+#[test]
+fn a_challenge_is_listed_with_the_method_of_its_name_and_type() {
+    let fixture = Fixture::published(0);
+    let webroot = ChallengeMethod::Webroot { dir: "/srv".into() };
+    let tls = ChallengeMethod::TlsAlpn { listen: Vec::new() };
+    let dns = ChallengeMethod::Dns { provider: "cloudflare".into(), files: BTreeMap::new() };
+    let mut settings = fixture.store.certificate(&name()).unwrap().unwrap().settings;
+    settings.challenge = ChallengeMethods::new([webroot.clone(), tls.clone()]).unwrap();
+    settings.challenges = BTreeMap::from([("*.example.com".into(), dns.clone().into())]);
+    fixture.store.update_settings(&name(), &settings).unwrap();
+    let (by_file, mut by_tls, mut by_record) = (challenge("one"), challenge("three"), challenge("two"));
+    by_tls.kind = ChallengeType::TlsAlpn01;
+    (by_record.kind, by_record.wildcard) = (ChallengeType::Dns01, true);
+    let mut checkpoint = checkpoint(&[]);
+    checkpoint.presented = vec![by_file, by_tls, by_record];
+    fixture.store.save_checkpoint(&name(), &checkpoint).unwrap();
+    let presented = fixture.store.presented().unwrap();
+    let methods: Vec<_> = presented.into_iter().map(|presented| presented.method).collect();
+    assert_eq!(methods, [webroot, tls, dns]);
 }
 
 #[test]

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use acme_store::{CaSettings, CertificateName, ChallengeMethod, Settings};
+use acme_store::{CaSettings, CertificateName, ChallengeMethod, ChallengeMethods, Settings};
 
 use super::support::{DIRECTORY_URL, Fixture, at, identifier, name, settings};
+
+fn dns(provider: &str) -> ChallengeMethod {
+    let files = BTreeMap::from([("TOKEN".into(), "/etc/token".into())]);
+    ChallengeMethod::Dns { provider: provider.into(), files }
+}
 
 fn webroot(dir: &str) -> ChallengeMethod {
     ChallengeMethod::Webroot { dir: PathBuf::from(dir) }
@@ -44,9 +49,11 @@ fn all_settings_survive() {
     settings.ca.root_file = Some("/etc/root.pem".into());
     settings.ca.root_pem = Some("root".into());
     settings.account = "label".into();
-    settings.challenge = ChallengeMethod::Http { listen: vec!["[::1]:5002".parse().unwrap()] };
+    settings.challenge = ChallengeMethod::Http { listen: vec!["[::1]:5002".parse().unwrap()] }.into();
+    let tls = ChallengeMethod::TlsAlpn { listen: Vec::new() };
+    let several = ChallengeMethods::new([tls.clone(), webroot("/srv")]).unwrap();
     settings.challenges =
-        BTreeMap::from([("example.com".into(), ChallengeMethod::TlsAlpn { listen: Vec::new() })]);
+        BTreeMap::from([("example.com".into(), tls.into()), ("*.example.com".into(), several)]);
     settings.key_type = Some("rsa-2048".into());
     settings.profile = Some("shortlived".into());
     settings.preferred_profile = Some("tlsserver".into());
@@ -62,16 +69,46 @@ fn all_settings_survive() {
 }
 
 #[test]
-fn the_challenge_of_a_name_is_its_own_or_its_bases_or_the_default() {
+fn the_most_exact_pattern_that_can_prove_a_name_counts() {
     let mut settings = settings();
-    settings.challenge = webroot("/default");
-    settings.challenges =
-        BTreeMap::from([("a.example".into(), webroot("/a")), ("*.a.example".into(), webroot("/wild"))]);
-    for (name, expected) in [("a.example", "/a"), ("*.a.example", "/wild"), ("b.example", "/default")] {
-        assert_eq!(*settings.challenge_for(&identifier(name)), webroot(expected));
+    settings.challenge = webroot("/default").into();
+    settings.challenges = BTreeMap::from([
+        ("a.example".into(), webroot("/a").into()),
+        ("*.a.example".into(), webroot("/below").into()),
+        ("*.b.a.example".into(), dns("b").into()),
+        ("192.0.2.1".into(), dns("address").into()),
+    ]);
+    let chosen = |settings: &Settings, name| settings.challenge_for(&identifier(name)).first().to_string();
+    for (name, expected) in [
+        ("a.example", "webroot:/a"),
+        ("x.a.example", "webroot:/below"),
+        ("xa.example", "webroot:/default"),
+        ("x.y.b.a.example", "dns:b"),
+        ("*.b.a.example", "dns:b"),
+        ("b.a.example", "webroot:/below"),
+        ("b.example", "webroot:/default"),
+        // What can't prove it is passed over.
+        ("192.0.2.1", "webroot:/default"),
+        // Nothing can: the first one is at fault.
+        ("*.a.example", "webroot:/below"),
+        ("*.example", "webroot:/default"),
+    ] {
+        assert_eq!(chosen(&settings, name), expected, "{name}");
     }
-    settings.challenges.remove("*.a.example");
-    assert_eq!(*settings.challenge_for(&identifier("*.a.example")), webroot("/a"));
+    settings.challenge = ChallengeMethods::new([webroot("/default"), dns("all")]).unwrap();
+    assert_eq!(chosen(&settings, "*.a.example"), "webroot:/default");
+    let wildcard = identifier("*.a.example");
+    let methods: Vec<_> = settings.challenge_for(&wildcard).for_name(&wildcard).cloned().collect();
+    assert_eq!(methods, [dns("all")]);
+    settings.challenges.insert("a.example".into(), dns("base").into());
+    assert_eq!(chosen(&settings, "*.a.example"), "dns:base");
+}
+
+#[test]
+fn no_method_at_all_is_refused() {
+    assert_eq!(ChallengeMethods::new([]), None);
+    let error = serde_json::from_str::<ChallengeMethods>("[]").unwrap_err();
+    assert!(error.to_string().contains("no method"), "{error}");
 }
 
 #[test]
@@ -82,7 +119,8 @@ fn an_update_says_what_changed() {
     let mut other = settings();
     other.names.push(identifier("www.example.com"));
     other.ca.directory_url = "https://another.example/".into();
-    other.challenge = webroot("/srv");
+    other.challenge = webroot("/srv").into();
+    other.challenges.insert("*.example.com".into(), dns("cloudflare").into());
     other.reuse_key = true;
     let changes = fixture.store.update_settings(&name(), &other).unwrap();
     let lines: Vec<String> = changes
@@ -95,8 +133,8 @@ fn an_update_says_what_changed() {
         lines,
         [
             r#"ca.directory_url: Some("https://ca.example/directory") -> Some("https://another.example/")"#,
-            r#"challenge.dir: None -> Some("/srv")"#,
-            r#"challenge.method: Some("http") -> Some("webroot")"#,
+            r#"challenge: Some("http") -> Some("webroot:/srv")"#,
+            r#"challenges.*.example.com: None -> Some("dns:cloudflare with TOKEN from /etc/token")"#,
             r#"names: Some("example.com") -> Some("example.com, www.example.com")"#,
             r#"reuse_key: None -> Some("true")"#,
         ]
@@ -121,6 +159,6 @@ fn settings_of_another_version_are_kept() {
 fn settings_of_an_older_version_are_completed() {
     let old: Settings =
         serde_json::from_str(r#"{"names": [{"type": "dns", "value": "example.com"}]}"#).unwrap();
-    assert_eq!(old.challenge, ChallengeMethod::Http { listen: Vec::new() });
+    assert_eq!(old.challenge, ChallengeMethod::Http { listen: Vec::new() }.into());
     assert_eq!(old.names, [identifier("example.com")]);
 }

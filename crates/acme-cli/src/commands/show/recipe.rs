@@ -1,6 +1,8 @@
 //! The line that would make the same certificate.
 
-use acme_store::{Account, CertificateName, CertificateRecord, ChallengeMethod, Settings};
+use std::net::SocketAddr;
+
+use acme_store::{Account, CertificateName, CertificateRecord, ChallengeMethod, ChallengeMethods, Settings};
 
 use crate::invocation::quoted;
 use crate::settings::Global;
@@ -10,36 +12,35 @@ pub(super) fn line(global: &Global, record: &CertificateRecord, account: Option<
     let settings = &record.settings;
     let mut words: Vec<String> = vec!["acmectl".into(), "issue".into()];
     words.extend(settings.names.iter().map(ToString::to_string));
-    let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
-    add("--ca", settings.ca.name.as_deref().unwrap_or(&settings.ca.directory_url));
+    let add = |words: &mut Vec<String>, option: &str, value: &str| {
+        words.extend([option.to_owned(), value.to_owned()])
+    };
+    add(&mut words, "--ca", settings.ca.name.as_deref().unwrap_or(&settings.ca.directory_url));
     if let Some(root) = &settings.ca.root_file {
-        add("--ca-root", &root.display().to_string());
+        add(&mut words, "--ca-root", &root.display().to_string());
     }
     if !settings.account.is_empty() {
-        add("--account", &settings.account);
+        add(&mut words, "--account", &settings.account);
     }
     let contacts = account.iter().flat_map(|account| &account.contacts);
     if let Some(address) = contacts.filter_map(|contact| contact.strip_prefix("mailto:")).next() {
-        add("--email", address);
+        add(&mut words, "--email", address);
     }
-    for (option, value) in challenge(&settings.challenge) {
-        add(option, &value);
+    for (option, value) in challenges(settings) {
+        words.extend([option.to_owned()].into_iter().chain(value));
     }
     for (option, value) in optional(settings) {
-        add(option, value);
+        add(&mut words, option, value);
     }
     if let Some(csr) = &settings.csr {
-        add("--csr", &csr.display().to_string());
+        add(&mut words, "--csr", &csr.display().to_string());
     }
     let usual = settings.names.first().and_then(|name| CertificateName::from_identifier(name).ok());
     if usual.as_ref() != Some(&record.name) {
-        add("--name", record.name.as_str());
+        add(&mut words, "--name", record.name.as_str());
     }
     if global.dir_is_given {
-        add("--dir", &global.dir.display().to_string());
-    }
-    if matches!(&settings.challenge, ChallengeMethod::TlsAlpn { listen } if listen.is_empty()) {
-        words.push("--tls-alpn".into());
+        add(&mut words, "--dir", &global.dir.display().to_string());
     }
     if settings.reuse_key {
         words.push("--reuse-key".into());
@@ -63,16 +64,27 @@ fn optional(settings: &Settings) -> impl Iterator<Item = (&'static str, &String)
     options.into_iter().filter_map(|(option, value)| Some((option, value.as_ref()?)))
 }
 
-fn challenge(method: &ChallengeMethod) -> Vec<(&'static str, String)> {
+fn challenges(settings: &Settings) -> Vec<(&'static str, Option<String>)> {
+    let patterns = settings.challenges.iter();
+    let patterns =
+        patterns.flat_map(|(pattern, methods)| methods.iter().map(move |method| (pattern, method)));
+    let patterns = patterns.map(|(pattern, method)| ("--challenge", Some(format!("{pattern}={method}"))));
+    if settings.challenge == ChallengeMethods::default() {
+        return patterns.collect();
+    }
+    settings.challenge.iter().filter_map(for_all).chain(patterns).collect()
+}
+
+fn for_all(method: &ChallengeMethod) -> Option<(&'static str, Option<String>)> {
+    let listener = |flag, option, listen: &[SocketAddr]| match listen.first() {
+        Some(address) => (option, Some(address.to_string())),
+        None => (flag, None),
+    };
     match method {
-        ChallengeMethod::Http { listen } => {
-            listen.iter().map(|address| ("--http-listen", address.to_string())).collect()
-        }
-        ChallengeMethod::Dns { provider, .. } => vec![("--dns", provider.clone())],
-        ChallengeMethod::Webroot { dir } => vec![("--webroot", dir.display().to_string())],
-        ChallengeMethod::TlsAlpn { listen } => {
-            listen.iter().map(|address| ("--tls-alpn-listen", address.to_string())).collect()
-        }
-        _ => Vec::new(),
+        ChallengeMethod::Dns { provider, .. } => Some(("--dns", Some(provider.clone()))),
+        ChallengeMethod::Http { listen } => Some(listener("--http", "--http-listen", listen)),
+        ChallengeMethod::TlsAlpn { listen } => Some(listener("--tls-alpn", "--tls-alpn-listen", listen)),
+        ChallengeMethod::Webroot { dir } => Some(("--webroot", Some(dir.display().to_string()))),
+        _ => None,
     }
 }

@@ -1,0 +1,307 @@
+//! The solvers of an order's names, set up.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+use acme_solver::{
+    Checked, Finding, Http01, Member, PerName, Propagated, ResolveError, Resolver, SelfCheck, TlsAlpn01,
+    Webroot,
+};
+use acme_store::{ChallengeMethod, Settings};
+
+use super::{ChallengeError, HTTP_PORT, Over, TLS_PORT, listen_at};
+use crate::context::Context;
+use crate::dev_ca::ValidationPort;
+use crate::dns;
+use crate::error::Error;
+use crate::output::Output;
+use crate::report;
+
+/// What proves control of the names, ready.
+pub(crate) struct Prepared {
+    solver: PerName,
+    /// The names with their ways, the preferred one first.
+    names: Vec<(Identifier, Vec<Way>)>,
+    /// What did not work, and is not tried again.
+    given_up: Vec<(Identifier, ChallengeType)>,
+    detours: u32,
+    /// The ports at which the test CA has to look.
+    pub(crate) dev_ports: Vec<ValidationPort>,
+    output: Output,
+}
+
+/// A method that is set up.
+#[derive(Clone)]
+struct Way {
+    method: ChallengeMethod,
+    member: Member,
+    /// How, for people.
+    how: String,
+}
+
+/// Sets up what proves control of the names: takes the ports, checks the webroots, finds the
+/// credentials. A way that can't be had is done without as long as another one is left for each name.
+pub(crate) fn prepare(
+    context: &Context,
+    settings: &Settings,
+    is_dev: bool,
+) -> Result<Prepared, ChallengeError> {
+    let mut wanted = Wanted::default();
+    for name in &settings.names {
+        wanted.add(name, settings)?;
+    }
+    let mut solver = PerName::new();
+    let mut dev_ports = Vec::new();
+    let mut failed: Vec<(ChallengeMethod, ChallengeError)> = Vec::new();
+    let mut ways: Vec<Way> = Vec::new();
+    for (method, names) in wanted.methods {
+        match set_up(context, &method, &names, is_dev) {
+            Ok(ready) => {
+                let member = solver.add(ready.solver);
+                dev_ports.extend(ready.dev_port);
+                ways.push(Way { method, member, how: ready.how });
+            }
+            Err(error) => failed.push((method, error)),
+        }
+    }
+    let mut names = Vec::with_capacity(settings.names.len());
+    for name in &settings.names {
+        let methods = settings.challenge_for(name).for_name(name);
+        let own = methods.clone().filter_map(|method| ways.iter().find(|way| way.method == *method).cloned());
+        let own: Vec<Way> = own.collect();
+        if own.is_empty()
+            && let Some(at) = failed.iter().position(|(failed, _)| methods.clone().any(|one| one == failed))
+        {
+            return Err(failed.swap_remove(at).1);
+        }
+        own.iter().for_each(|way| solver.route_to(name.clone(), way.member));
+        names.push((name.clone(), own));
+    }
+    for (method, error) in failed {
+        let why = report::chain(&Error::from(error)).join(": ");
+        context.output.warn(format_args!("{method} is done without: {why}"));
+    }
+    ways.iter().for_each(|way| solver.otherwise_to(way.member));
+    Ok(Prepared {
+        solver,
+        names,
+        given_up: Vec::new(),
+        detours: 0,
+        dev_ports,
+        output: context.output.clone(),
+    })
+}
+
+/// The methods that are needed, each once, with the names that it is for.
+#[derive(Default)]
+struct Wanted {
+    methods: Vec<(ChallengeMethod, Vec<Identifier>)>,
+}
+
+impl Wanted {
+    fn add(&mut self, name: &Identifier, settings: &Settings) -> Result<(), ChallengeError> {
+        let mut methods = settings.challenge_for(name).for_name(name).peekable();
+        if methods.peek().is_none() {
+            return Err(ChallengeError::Unable { identifier: name.clone() });
+        }
+        for method in methods {
+            match self.methods.iter_mut().find(|(known, _)| known == method) {
+                Some((_, names)) => names.push(name.clone()),
+                None => self.methods.push((method.clone(), vec![name.clone()])),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One solver that is set up.
+struct Ready {
+    solver: Box<dyn Solver + Send>,
+    how: String,
+    dev_port: Option<ValidationPort>,
+}
+
+fn set_up(
+    context: &Context,
+    method: &ChallengeMethod,
+    names: &[Identifier],
+    is_dev: bool,
+) -> Result<Ready, ChallengeError> {
+    let reach = context.settings.http_reach;
+    match method {
+        ChallengeMethod::Dns { provider, files } => {
+            let how = format!("dns-01 through {}", dns::title(provider));
+            let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
+            let resolver = dns::answering(&context.settings.resolver, &first);
+            let ready = dns::prepare(provider, files, resolver.as_ref().ok().cloned())?;
+            ready.tell_needs(&context.output);
+            let solver = seen_everywhere(ready.solver, resolver, &context.output);
+            Ok(Ready { solver, how, dev_port: None })
+        }
+        ChallengeMethod::Http { listen } => {
+            let listener = Http01::bind(&*listen_at(listen, HTTP_PORT, is_dev))
+                .map_err(|error| Over::Http.error(error))?;
+            let address = listener.local_addr();
+            let how = format!("http-01 answered at {address}");
+            // The test CA looks where we listen: to look there too would tell nothing new.
+            let solver: Box<dyn Solver + Send> = match (is_dev, reach) {
+                (true, _) => Box::new(listener),
+                (false, _) => checked(listener, reach, &context.output),
+            };
+            Ok(Ready { solver, how, dev_port: Some(ValidationPort::Http(address.port())) })
+        }
+        ChallengeMethod::TlsAlpn { listen } => {
+            let listener = TlsAlpn01::bind(&*listen_at(listen, TLS_PORT, is_dev))
+                .map_err(|error| Over::Tls.error(error))?;
+            let address = listener.local_addr();
+            let how = format!("tls-alpn-01 answered at {address}");
+            Ok(Ready { solver: Box::new(listener), how, dev_port: Some(ValidationPort::Tls(address.port())) })
+        }
+        ChallengeMethod::Webroot { dir } => {
+            let webroot = Webroot::new(dir.clone())?;
+            let how = format!("http-01 through files below {}", dir.display());
+            let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), HTTP_PORT);
+            let reach = if is_dev { reach.or(Some(loopback)) } else { reach };
+            let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
+            let solver = checked(webroot, reach, &context.output);
+            Ok(Ready { solver, how, dev_port: Some(dev_port) })
+        }
+        _ => Err(ChallengeError::Method),
+    }
+}
+
+impl Prepared {
+    /// How control is proved, for people: of all names, or else of the names that are listed.
+    pub(crate) fn how(&self) -> Vec<(Vec<&Identifier>, String)> {
+        let mut groups: Vec<(Vec<&Identifier>, String)> = Vec::new();
+        for (name, ways) in &self.names {
+            let how = ways.iter().map(|way| way.how.as_str()).collect::<Vec<_>>().join(", or else ");
+            match groups.iter_mut().find(|(_, known)| *known == how) {
+                Some((names, _)) => names.push(name),
+                None => groups.push((vec![name], how)),
+            }
+        }
+        groups
+    }
+}
+
+impl Prepared {
+    /// What is tried next, if there is something for each name that failed. What failed is not tried
+    /// again.
+    pub(crate) fn detours(&mut self, error: &Error) -> Option<Vec<Detour>> {
+        if self.detours == MOST_DETOURS {
+            return None;
+        }
+        let mut detours = Vec::new();
+        for (name, failed, why) in self.failures(error.as_acme()?)? {
+            let next = self.challenge_types(&name).into_iter().find(|kind| *kind != failed)?;
+            detours.push(Detour { name, failed, next, why });
+        }
+        self.given_up.extend(detours.iter().map(|detour| (detour.name.clone(), detour.failed.clone())));
+        self.detours += 1;
+        Some(detours)
+    }
+
+    /// The names that failed, how control was to be proved, and why it was not.
+    fn failures(&self, error: &acme_proto::Error) -> Option<Vec<(Identifier, ChallengeType, String)>> {
+        if let acme_proto::Error::Solver { identifier, kind, source } = error {
+            // What puts one response in place badly is not worth a try with the other names.
+            let is_next = |name: &&Identifier| {
+                let types = self.challenge_types(name);
+                *name == identifier || types.len() > 1 && types.first() == Some(kind)
+            };
+            let names = self.names.iter().map(|(name, _)| name).filter(is_next);
+            return Some(names.map(|name| (name.clone(), kind.clone(), source.to_string())).collect());
+        }
+        let refusal = error.refusal()?;
+        std::iter::once(refusal)
+            .chain(&refusal.others)
+            .map(|refusal| {
+                let why = refusal.problem.to_string();
+                Some((refusal.identifier.clone()?, refusal.challenge.clone()?, why))
+            })
+            .collect()
+    }
+}
+
+/// Another way to prove control of a name, after one has failed.
+pub(crate) struct Detour {
+    pub(crate) name: Identifier,
+    pub(crate) failed: ChallengeType,
+    pub(crate) next: ChallengeType,
+    pub(crate) why: String,
+}
+
+impl Solver for Prepared {
+    fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
+        let mut types = self.solver.challenge_types(identifier);
+        types.retain(|kind| {
+            !self.given_up.iter().any(|(name, given_up)| name == identifier && given_up == kind)
+        });
+        types
+    }
+
+    fn present(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        for challenge in challenges {
+            let identifier = challenge.order_identifier();
+            if let Some(first) =
+                self.challenge_types(&identifier).first().filter(|first| **first != challenge.kind)
+            {
+                let kind = &challenge.kind;
+                self.output
+                    .progress(format_args!("  {identifier}: by {kind}, since the CA offers no {first}"));
+            }
+        }
+        self.solver.present(challenges)
+    }
+
+    fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
+        self.solver.withdraw(challenges)
+    }
+}
+
+/// Waits until every server of the zone shows what was written.
+fn seen_everywhere(
+    solver: Box<dyn Solver + Send>,
+    resolver: Result<Resolver, ResolveError>,
+    output: &Output,
+) -> Box<dyn Solver + Send> {
+    let resolver = match resolver {
+        Ok(resolver) => resolver,
+        Err(error) => {
+            output.warn(format_args!("{error}: whether the records can be seen everywhere is not looked at"));
+            return solver;
+        }
+    };
+    let output = output.clone();
+    let solver = Propagated::new(solver, resolver).go_on_unseen().observe(move |sighting| {
+        let zone = &sighting.zone.name;
+        output.progress(format_args!("the servers of {zone} after {} s:", sighting.waited.as_secs()));
+        for (server, address, standing) in sighting.standings() {
+            output.progress(format_args!("  {server} ({}) {standing}", address.ip()));
+        }
+    });
+    Box::new(solver)
+}
+
+fn checked(
+    solver: impl Solver + Send + 'static,
+    reach: Option<SocketAddr>,
+    output: &Output,
+) -> Box<dyn Solver + Send> {
+    let check = match reach {
+        Some(reach) => SelfCheck::new(reach.port()).resolve_all(reach.ip()),
+        None => SelfCheck::new(HTTP_PORT),
+    };
+    let output = output.clone();
+    Box::new(Checked::new(solver, check, move |finding| tell(&output, finding)))
+}
+
+fn tell(output: &Output, finding: &Finding) {
+    if finding.is_warning() {
+        output.warn(format_args!("seen from here, {finding}; the CA may see the same"));
+    }
+}
+
+/// Orders after the first one: CAs count failed validations, and five in an hour are many.
+const MOST_DETOURS: u32 = 3;
