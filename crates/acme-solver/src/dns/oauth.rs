@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::api::{Api, Reply};
 use super::error::{DnsError, DnsErrorKind};
 use super::provider::Fault;
+use super::request;
 use super::secret::Secret;
 
 /// How an access token is asked for.
@@ -82,6 +83,28 @@ impl Tokens {
 
     fn held(&self) -> MutexGuard<'_, Option<Token>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The grant of a client's own credentials.
+///
+/// <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>
+pub(super) struct ClientCredentials {
+    pub(super) url: String,
+    pub(super) id: String,
+    pub(super) secret: Secret,
+    pub(super) scope: String,
+}
+
+impl Grant for ClientCredentials {
+    fn request(&self, _now: Timestamp) -> Result<Request<Vec<u8>>, SignError> {
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", self.id.as_str()),
+            ("client_secret", self.secret.expose()),
+            ("scope", self.scope.as_str()),
+        ];
+        Ok(request::form(&self.url, &fields))
     }
 }
 

@@ -19,6 +19,14 @@ pub(super) struct Rrset {
     pub(super) values: Vec<String>,
     /// In seconds; `None` where there are no values.
     pub(super) ttl: Option<u64>,
+    /// What the service calls this state of it, where it compares states.
+    pub(super) tag: Option<String>,
+}
+
+impl Rrset {
+    pub(super) fn new(values: Vec<String>, ttl: Option<u64>) -> Self {
+        Self { values, ttl, tag: None }
+    }
 }
 
 /// What is to become of an RRset.

@@ -1,6 +1,7 @@
 //! The services that there are providers for.
 
 mod acme_dns;
+mod azure;
 mod cloudflare;
 mod desec;
 mod digitalocean;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use super::credentials::{CredentialError, Lookup, Variable};
 use super::provider::DnsProvider;
 use acme_dns::AcmeDns;
+use azure::Azure;
 use cloudflare::Cloudflare;
 use desec::Desec;
 use digitalocean::DigitalOcean;
@@ -93,6 +95,14 @@ const SERVICES: &[Service] = &[
         variables: AcmeDns::VARIABLES,
         exercise: Exercise::Description,
         make: AcmeDns::provider,
+    },
+    Service {
+        name: "azuredns",
+        aliases: &["azure"],
+        title: "Azure DNS",
+        variables: Azure::VARIABLES,
+        exercise: Exercise::Description,
+        make: Azure::provider,
     },
     Service {
         name: "cloudflare",

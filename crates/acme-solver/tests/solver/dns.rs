@@ -3,6 +3,7 @@
 #[macro_use]
 mod contract;
 mod acme_dns;
+mod azure;
 mod cloudflare;
 mod desec;
 mod digitalocean;

@@ -117,10 +117,7 @@ impl fmt::Debug for Desec {
 
 fn rrset(rrset: &Value) -> Rrset {
     let records = rrset["records"].as_array().map(Vec::as_slice).unwrap_or_default();
-    Rrset {
-        values: records.iter().filter_map(Value::as_str).map(unquoted).collect(),
-        ttl: rrset["ttl"].as_u64(),
-    }
+    Rrset::new(records.iter().filter_map(Value::as_str).map(unquoted).collect(), rrset["ttl"].as_u64())
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc8288#section-3>

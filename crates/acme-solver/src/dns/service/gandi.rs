@@ -136,7 +136,7 @@ impl fmt::Debug for Gandi {
 
 fn rrset(rrset: &Value) -> Option<Rrset> {
     let values = rrset["rrset_values"].as_array()?.iter().filter_map(Value::as_str).map(unquoted).collect();
-    Some(Rrset { values, ttl: rrset["rrset_ttl"].as_u64() })
+    Some(Rrset::new(values, rrset["rrset_ttl"].as_u64()))
 }
 
 fn detail(reply: &Reply) -> Option<String> {

@@ -90,10 +90,7 @@ impl GoogleCloud {
         let Some(rrset) = rrsets.iter().find(is_it) else { return Ok(Rrset::default()) };
         // A routing policy takes their place; who writes values would take it away.
         let values = rrset["rrdatas"].as_array().ok_or_else(|| api.unclear("rrdatas"))?;
-        Ok(Rrset {
-            values: values.iter().filter_map(Value::as_str).map(unquoted).collect(),
-            ttl: rrset["ttl"].as_u64(),
-        })
+        Ok(Rrset::new(values.iter().filter_map(Value::as_str).map(unquoted).collect(), rrset["ttl"].as_u64()))
     }
 
     /// A change is carried out as a whole or not at all: deleting what was read finds out whether it

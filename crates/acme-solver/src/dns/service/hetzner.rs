@@ -180,7 +180,7 @@ fn zone(listed: &Value) -> Option<Zone> {
 fn rrset(rrset: &Value) -> Option<Rrset> {
     let records = rrset["records"].as_array()?.iter();
     let values = records.filter_map(|record| record["value"].as_str()).map(unquoted).collect();
-    Some(Rrset { values, ttl: rrset["ttl"].as_u64() })
+    Some(Rrset::new(values, rrset["ttl"].as_u64()))
 }
 
 /// <https://docs.hetzner.cloud/reference/cloud#errors>

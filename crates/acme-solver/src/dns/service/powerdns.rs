@@ -181,10 +181,10 @@ fn zone(listed: &Value) -> Option<Zone> {
 fn rrset(rrset: &Value) -> Rrset {
     let records = rrset["records"].as_array().map(Vec::as_slice).unwrap_or_default();
     let enabled = records.iter().filter(|record| record["disabled"] != true);
-    Rrset {
-        values: enabled.filter_map(|record| record["content"].as_str()).map(unquoted).collect(),
-        ttl: rrset["ttl"].as_u64(),
-    }
+    Rrset::new(
+        enabled.filter_map(|record| record["content"].as_str()).map(unquoted).collect(),
+        rrset["ttl"].as_u64(),
+    )
 }
 
 fn notifies(kind: &str) -> bool {

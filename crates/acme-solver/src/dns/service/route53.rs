@@ -246,10 +246,10 @@ fn is_text_at(listed: &str, name: &str) -> bool {
 
 fn rrset(listed: &str) -> Rrset {
     let values = xml::elements(listed, "Value");
-    Rrset {
-        values: values.into_iter().map(|value| unquoted(&xml::unescaped(value))).collect(),
-        ttl: xml::text(listed, "TTL").and_then(|ttl| ttl.parse().ok()),
-    }
+    Rrset::new(
+        values.into_iter().map(|value| unquoted(&xml::unescaped(value))).collect(),
+        xml::text(listed, "TTL").and_then(|ttl| ttl.parse().ok()),
+    )
 }
 
 impl fmt::Debug for Route53 {
