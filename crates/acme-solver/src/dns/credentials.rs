@@ -63,10 +63,6 @@ impl Variable {
         Self { aliases, ..self }
     }
 
-    pub(super) const fn in_file(self, paths: &'static [&'static str]) -> Self {
-        Self { paths, ..self }
-    }
-
     /// Its name and its aliases.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())

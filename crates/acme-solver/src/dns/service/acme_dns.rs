@@ -192,9 +192,11 @@ fn detail(reply: &Reply) -> Option<String> {
 }
 
 const URL: Variable = Variable::required("ACME_DNS_API_BASE", "the URL of the server's API");
-const ACCOUNTS: Variable =
-    Variable::optional("ACME_DNS_ACCOUNTS", "the accounts by their domain, as JSON; or one account in:")
-        .in_file(&["ACME_DNS_STORAGE_PATH"]);
+const ACCOUNTS: Variable = Variable::usual(
+    "ACME_DNS_ACCOUNTS",
+    "the accounts by their domain, as JSON; or one account in the variables below",
+)
+.or_file(&["ACME_DNS_STORAGE_PATH"]);
 const FULL_DOMAIN: Variable =
     Variable::optional("ACME_DNS_FULLDOMAIN", "the full domain of the account, where CNAMEs lead");
 const USERNAME: Variable = Variable::optional("ACME_DNS_USERNAME", "the username of the account");

@@ -175,7 +175,7 @@ const MAX_BATCH: usize = 200;
 const INVALID_HEADERS: u64 = 6003;
 /// The record is there already; the record is not there.
 const OUTDATED: [u64; 3] = [81057, 81058, 81044];
-const TOKEN: Variable = Variable::required("CF_DNS_API_TOKEN", "an API token with Zone / DNS / Edit")
+const TOKEN: Variable = Variable::usual("CF_DNS_API_TOKEN", "an API token with Zone / DNS / Edit")
     .or(&["CLOUDFLARE_DNS_API_TOKEN"]);
 const ZONE_TOKEN: Variable =
     Variable::optional("CF_ZONE_API_TOKEN", "one with Zone / Zone / Read, where the first lacks it")

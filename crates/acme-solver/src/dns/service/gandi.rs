@@ -147,7 +147,7 @@ fn detail(reply: &Reply) -> Option<String> {
     (!words.is_empty()).then(|| words.join(": "))
 }
 
-const TOKEN: Variable = Variable::required("GANDIV5_PERSONAL_ACCESS_TOKEN", "a personal access token");
+const TOKEN: Variable = Variable::usual("GANDIV5_PERSONAL_ACCESS_TOKEN", "a personal access token");
 const KEY: Variable =
     Variable::optional("GANDIV5_API_KEY", "an API key, which Gandi is giving up, where there is no token");
 const URL: Variable = Variable::optional("GANDIV5_API_URL", "another address of the API");

@@ -298,8 +298,8 @@ const MAX_LOOKS: u32 = 60;
 const LOOK_WAIT: Duration = Duration::from_secs(3);
 const VERSION: &str = "/2013-04-01";
 const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
-const KEY_ID: Variable = Variable::required("AWS_ACCESS_KEY_ID", "the id of an access key");
-const KEY: Variable = Variable::required("AWS_SECRET_ACCESS_KEY", "the access key");
+const KEY_ID: Variable = Variable::usual("AWS_ACCESS_KEY_ID", "the id of an access key");
+const KEY: Variable = Variable::usual("AWS_SECRET_ACCESS_KEY", "the access key");
 const SESSION: Variable = Variable::optional("AWS_SESSION_TOKEN", "the token of temporary credentials");
 const SHARED: Variable = Variable::optional(
     "AWS_SHARED_CREDENTIALS",
