@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -156,9 +157,18 @@ pub(crate) fn prepare(
     name: &str,
     files: &BTreeMap<String, PathBuf>,
     delegation: Option<Resolver>,
+    output: &Output,
 ) -> Result<Ready, DnsSetupError> {
     let way = Way::find(name)?;
     let found = look(way, files)?;
+    for found in &found {
+        if let Some(host) = plain_http_host(found.value.expose()) {
+            let name = found.variable.name;
+            output.warn(format_args!(
+                "{name} is not https: whoever is on the way to {host} can read the credentials"
+            ));
+        }
+    }
     Ok(Ready { solver: way.solver(&found, delegation)?, found })
 }
 
@@ -235,10 +245,54 @@ fn look_for(
     }
 }
 
+/// The host of an address at which nothing is encrypted, unless it is this machine.
+fn plain_http_host(text: &str) -> Option<String> {
+    let url: http::Uri = text.parse().ok()?;
+    let host = url.host().filter(|_| url.scheme_str() == Some("http"))?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = match bare.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => {
+            let name = bare.trim_end_matches('.').to_ascii_lowercase();
+            name == "localhost" || name.ends_with(".localhost")
+        }
+    };
+    (!is_here).then(|| host.to_owned())
+}
+
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.trim().is_empty())
 }
 
 fn read(path: &Path) -> io::Result<Secret> {
     std::fs::read_to_string(path).map(|text| Secret::new(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_without_encryption_is_found_unless_it_is_here() {
+        for text in [
+            "http://192.0.2.1:8081",
+            "http://[2001:db8::1]/",
+            "HTTP://ns.example.net",
+            "http://localhost.net",
+        ] {
+            assert!(plain_http_host(text).is_some(), "{text}");
+        }
+        let here = [
+            "http://127.0.0.1:8081",
+            "http://127.9.9.9",
+            "http://[::1]:80/",
+            "http://LOCALHOST./x",
+            "http://a.localhost",
+        ];
+        for text in here.into_iter().chain(["https://ns.example.net", "secret", "http://", "", "http:secret"])
+        {
+            assert_eq!(plain_http_host(text), None, "{text}");
+        }
+        assert_eq!(plain_http_host("http://ns.example.net:8081/api").as_deref(), Some("ns.example.net"));
+    }
 }

@@ -20,7 +20,7 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
                 let name = presented.challenge.identifier.base().to_string();
                 // The record is where the name leads to, as when it was written.
                 let resolver = dns::answering(&context.settings.resolver, &name).ok();
-                match dns::prepare(provider, files, resolver) {
+                match dns::prepare(provider, files, resolver, &context.output) {
                     Ok(mut ready) => ready.solver.withdraw(challenge).iter().all(Result::is_ok),
                     Err(_) => false,
                 }

@@ -133,7 +133,7 @@ fn set_up(
             let how = format!("dns-01 through {}", dns::title(provider));
             let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
             let resolver = dns::answering(&context.settings.resolver, &first);
-            let ready = dns::prepare(provider, files, resolver.as_ref().ok().cloned())?;
+            let ready = dns::prepare(provider, files, resolver.as_ref().ok().cloned(), &context.output)?;
             ready.tell_needs(&context.output);
             let solver = seen_everywhere(ready.solver, resolver, &context.output);
             Ok(Ready { solver, how, dev_port: None })

@@ -73,6 +73,21 @@ fn what_is_wrong_is_said_before_a_ca_is_asked() {
 }
 
 #[test]
+fn address_without_encryption_is_warned_of_before_anything_is_sent() {
+    let (world, ca, api) = (World::new(), ca(), PdnsApi::start());
+    let line = "issue example.test --dns pdns --agree-tos";
+    // The setting that can't be right ends it before anybody is asked.
+    let set = [("PDNS_API_URL", "http://ns.invalid:8081"), ("PDNS_API_KEY", KEY), ("PDNS_TTL", "soon")];
+    let run = run_at(&world, &ca, &api, line, &set);
+    assert_eq!(run.code(), Some(2));
+    let warning = "PDNS_API_URL is not https: whoever is on the way to ns.invalid can read the credentials";
+    assert!(run.stderr().contains(warning), "{}", run.stderr());
+    let run = run_at(&world, &ca, &api, line, &[("PDNS_API_KEY", KEY)]);
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    assert!(!run.stderr().contains("is not https"), "{}", run.stderr());
+}
+
+#[test]
 fn refusal_of_the_service_is_shown_without_the_key() {
     let (world, ca, api) = (World::new(), ca(), PdnsApi::start());
     let wrong = [("PDNS_API_KEY", "not-the-key-at-all")];
@@ -90,7 +105,7 @@ fn each_service_is_listed_with_what_it_needs() {
     let world = World::new();
     let run = world.run("dns --json");
     let services: Vec<Value> = run.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for name in ["cloudflare", "desec", "digitalocean", "pdns"] {
+    for name in ["acme-dns", "desec", "digitalocean", "hetzner", "pdns"] {
         let service = services.iter().find(|service| service["provider"] == name).unwrap();
         assert!(service["variables"].as_array().unwrap().iter().any(|variable| variable["required"] == true));
         assert!(service["tried_with_the_real_service"].is_boolean());
