@@ -15,6 +15,11 @@ pub(super) fn delete(url: &str, headers: Headers<'_>) -> Request<Vec<u8>> {
     bare(Method::DELETE, url, headers)
 }
 
+/// A request to do something, without a body.
+pub(super) fn post(url: &str, headers: Headers<'_>) -> Request<Vec<u8>> {
+    bare(Method::POST, url, headers)
+}
+
 /// A request with a body of JSON.
 pub(super) fn json(method: &str, url: &str, headers: Headers<'_>, body: &Value) -> Request<Vec<u8>> {
     let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();

@@ -8,6 +8,7 @@ mod digitalocean;
 mod gandi;
 mod gcloud;
 mod hetzner;
+mod ovh;
 mod powerdns;
 mod route53;
 
@@ -24,6 +25,7 @@ use digitalocean::DigitalOcean;
 use gandi::Gandi;
 use gcloud::GoogleCloud;
 use hetzner::Hetzner;
+use ovh::Ovh;
 use powerdns::PowerDns;
 use route53::Route53;
 
@@ -151,6 +153,14 @@ const SERVICES: &[Service] = &[
         variables: Hetzner::VARIABLES,
         exercise: Exercise::Description,
         make: Hetzner::provider,
+    },
+    Service {
+        name: "ovh",
+        aliases: &["ovhcloud"],
+        title: "OVHcloud",
+        variables: Ovh::VARIABLES,
+        exercise: Exercise::Description,
+        make: Ovh::provider,
     },
     Service {
         name: "pdns",

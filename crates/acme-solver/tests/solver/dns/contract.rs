@@ -10,7 +10,7 @@ use super::world::{Fake, SECRET, World};
 macro_rules! contract {
     ($make:path) => {
         mod contract {
-            use super::super::contract as tests;
+            use crate::solver::dns::contract as tests;
 
             #[test]
             fn values_are_added_and_removed() {
