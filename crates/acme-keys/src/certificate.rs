@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use x509_cert::name::Name;
 
 use crate::certificate_key::CertificateKey;
+use crate::challenge_certificate::ACME_IDENTIFIER;
 use crate::error::{Error, Item};
 use crate::pem;
 use crate::subject_alt_name;
@@ -40,6 +41,10 @@ pub struct CertificateInfo {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.1>
     pub authority_key_id: Option<Vec<u8>>,
+    /// The digest in its acmeIdentifier, where it answers a tls-alpn-01 challenge.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc8737#section-6.1>
+    pub acme_identifier: Option<Vec<u8>>,
     /// Its issuer, as RFC 4514 writes names.
     pub issuer: String,
     /// Its subject, as RFC 4514 writes names; often empty.
@@ -126,6 +131,7 @@ fn read(der: &[u8]) -> der::Result<CertificateInfo> {
         not_after: timestamp(&Tlv::next(&mut validity)?)?,
         serial: serial.value.to_vec(),
         authority_key_id: extensions.authority_key_id,
+        acme_identifier: extensions.acme_identifier,
         issuer: text(&issuer),
         subject: text(&subject),
     })
@@ -136,6 +142,7 @@ fn read(der: &[u8]) -> der::Result<CertificateInfo> {
 struct Extensions {
     names: Vec<Identifier>,
     authority_key_id: Option<Vec<u8>>,
+    acme_identifier: Option<Vec<u8>>,
 }
 
 impl Extensions {
@@ -157,6 +164,10 @@ impl Extensions {
                 let mut fields = tlv::enter_sequence(&mut SliceReader::new(value)?)?;
                 let key_id = Tlv::optional(&mut fields, tlv::primitive(0))?;
                 self.authority_key_id = key_id.map(|key_id| key_id.value.to_vec());
+            }
+            ACME_IDENTIFIER => {
+                let digest = Tlv::expect(&mut SliceReader::new(value)?, Tag::OctetString).ok();
+                self.acme_identifier = digest.map(|digest| digest.value.to_vec());
             }
             _ => {}
         }

@@ -137,7 +137,7 @@ fn unwritable(error: der::Error) -> Error {
 }
 
 /// id-pe-acmeIdentifier.
-const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
+pub(crate) const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
 
 const ALGORITHM: AlgorithmIdentifierRef<'_> =
     AlgorithmIdentifierRef { oid: ECDSA_WITH_SHA_256, parameters: None };
