@@ -9,9 +9,9 @@ mod authority;
 mod caa;
 mod challenge;
 mod fault;
-mod http;
 mod machine;
 mod names;
+mod ports;
 
 use std::thread;
 
@@ -20,9 +20,9 @@ use acme_proto::{ChallengeType, Identifier};
 use crate::resolver::{RecordKind, ResolveError, Resolver};
 
 pub use fault::{Fault, Severity};
-pub use http::explain;
 pub use machine::{compare_addresses, own_address_towards};
 pub use names::registered_domain;
+pub use ports::explain;
 
 /// Looks at names as a CA will.
 #[derive(Clone, Debug)]

@@ -75,7 +75,7 @@ pub use resolver::{
     Answer, NameServer, RecordData, RecordKind, Records, ResolveError, Resolver, Testimony, Zone,
 };
 pub use response::ResponseError;
-pub use self_check::{CheckError, Checked, Finding, Outcome, SelfCheck};
+pub use self_check::{CheckError, Checked, Detour, Finding, Outcome, SelfCheck};
 #[cfg(feature = "tokio")]
 pub use threaded::Threaded;
 #[cfg(feature = "tokio")]

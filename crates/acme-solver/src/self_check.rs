@@ -1,6 +1,8 @@
-//! A look at http-01 responses as the CA will, before the CA is told.
+//! A look at http-01 and tls-alpn-01 responses as the CA will, before the CA is told.
 
+mod alpn;
 mod fetch;
+mod stream;
 mod target;
 
 use std::collections::BTreeMap;
@@ -16,15 +18,16 @@ use std::time::{Duration, Instant};
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 
 use crate::response::http_token;
-use target::Target;
+use target::{Ports, Target};
 
-/// Fetches http-01 responses through port 80, as the CA will.
+/// Fetches http-01 responses through port 80, and tls-alpn-01 responses through port 443, as the CA will.
 ///
-/// A machine does not always see itself as others do (a router that does not loop back, another
+/// As a CA does, it takes any certificate. A machine does not always see itself as others do (a router that does not loop back, another
 /// DNS view), so that what it finds is a hint, never an error.
 #[derive(Clone, Debug)]
 pub struct SelfCheck {
     port: u16,
+    tls_port: u16,
     addresses: BTreeMap<String, IpAddr>,
     everywhere: Option<IpAddr>,
 }
@@ -39,10 +42,16 @@ impl SelfCheck {
     /// Most names that are looked at at a time, a thread each.
     pub const MAX_THREADS: usize = 32;
 
-    /// Looks through a port, which is 80 for every public CA.
+    /// Looks at http-01 through a port, which is 80 for every public CA.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self { port, addresses: BTreeMap::new(), everywhere: None }
+        Self { port, tls_port: TLS_PORT, addresses: BTreeMap::new(), everywhere: None }
+    }
+
+    /// Looks at tls-alpn-01, and at what redirects to https lead to, through another port than 443.
+    #[must_use]
+    pub fn tls_port(self, tls_port: u16) -> Self {
+        Self { tls_port, ..self }
     }
 
     /// Takes an address for a name instead of asking the system.
@@ -59,17 +68,19 @@ impl SelfCheck {
         self
     }
 
-    /// Looks at the http-01 responses among the challenges, all at the same time; one finding
-    /// each, in the same order.
+    /// Looks at the http-01 and tls-alpn-01 responses among the challenges, all at the same time; one
+    /// finding each, in the same order.
     #[must_use]
     pub fn check(&self, challenges: &[Challenge]) -> Vec<Finding> {
-        let challenges: Vec<&Challenge> =
-            challenges.iter().filter(|c| c.kind == ChallengeType::Http01).collect();
-        let jobs: Vec<Job> = challenges.iter().map(|challenge| Job::new(challenge, self.port)).collect();
-        let findings = challenges
+        let jobs = challenges
             .iter()
-            .zip(run(self, jobs))
-            .map(|(challenge, outcome)| Finding { identifier: challenge.identifier.clone(), outcome });
+            .filter_map(|challenge| Some((challenge, Job::new(challenge, self.port, self.tls_port)?)));
+        let (challenges, jobs): (Vec<&Challenge>, Vec<Job>) = jobs.unzip();
+        let findings = challenges.iter().zip(run(self, jobs)).map(|(challenge, outcome)| Finding {
+            identifier: challenge.identifier.clone(),
+            method: challenge.kind.clone(),
+            outcome,
+        });
         findings.inspect(Finding::log).collect()
     }
 
@@ -84,12 +95,24 @@ impl SelfCheck {
         Ok(first_v6.into_iter().chain(first_v4).copied().collect())
     }
 
-    /// Fetches one response, through redirects.
     fn look(&self, job: &Job) -> Outcome {
         let deadline = Instant::now() + Self::TIME_LIMIT;
-        let Some(mut target) = job.target.clone() else {
-            return Outcome::Unreachable { address: None, reason: CheckError::Unfit };
-        };
+        match job {
+            Job::Http { target: Some(target), expected } => self.fetch(target.clone(), expected, deadline),
+            Job::Tls { target: Some(target), job } => match self.addresses(target) {
+                Ok(addresses) => job.look(&addresses, deadline),
+                Err(reason) => Outcome::Unreachable { address: None, reason },
+            },
+            Job::Http { target: None, .. } | Job::Tls { target: None, .. } => {
+                Outcome::Unreachable { address: None, reason: CheckError::Unfit }
+            }
+        }
+    }
+
+    /// Fetches one response, through redirects.
+    fn fetch(&self, mut target: Target, expected: &[u8], deadline: Instant) -> Outcome {
+        let ports = Ports { http: self.port, https: self.tls_port };
+        let mut sets_cookie = false;
         for _ in 0..=Self::MAX_REDIRECTS {
             let addresses = match self.addresses(&target) {
                 Ok(addresses) => addresses,
@@ -100,17 +123,22 @@ impl SelfCheck {
                 Err((address, reason)) => return Outcome::Unreachable { address, reason },
             };
             let Some(location) = reply.redirect() else {
-                return job.compare(&reply, address);
+                return compare(expected, &reply, address);
             };
-            match target.follow(location, self.port) {
-                Some(next) if next == target && reply.header("set-cookie").is_some() => {
+            sets_cookie |= reply.header("set-cookie").is_some();
+            match target.follow(location, ports) {
+                Ok(next) if next == target && sets_cookie => {
                     return Outcome::Unreachable { address: Some(address), reason: CheckError::CookieWall };
                 }
-                Some(next) => target = next,
-                None => return Outcome::Redirected { location: fetch::printable(location.as_bytes()) },
+                Ok(next) => target = next,
+                Err(detour) => {
+                    let location = fetch::printable(location.as_bytes());
+                    return Outcome::Redirected { location, detour };
+                }
             }
         }
-        Outcome::Unreachable { address: None, reason: CheckError::Redirects }
+        let reason = if sets_cookie { CheckError::CookieWall } else { CheckError::Redirects };
+        Outcome::Unreachable { address: None, reason }
     }
 }
 
@@ -120,6 +148,8 @@ impl SelfCheck {
 pub struct Finding {
     /// The name.
     pub identifier: Identifier,
+    /// What was looked at.
+    pub method: ChallengeType,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -132,9 +162,11 @@ impl Finding {
     #[must_use]
     pub fn is_warning(&self) -> bool {
         match self.outcome {
-            Outcome::Same | Outcome::Redirected { .. } => false,
-            Outcome::Unreachable { reason: CheckError::Name(_), .. } => false,
-            Outcome::Different { .. } | Outcome::Unreachable { .. } => true,
+            Outcome::Same | Outcome::Unreachable { reason: CheckError::Name(_), .. } => false,
+            Outcome::Certificate { .. }
+            | Outcome::Different { .. }
+            | Outcome::Redirected { .. }
+            | Outcome::Unreachable { .. } => true,
         }
     }
 
@@ -144,8 +176,12 @@ impl Finding {
             Outcome::Different { status, address, .. } => {
                 tracing::warn!(%identifier, status, %address, "another answer than the http-01 response");
             }
-            Outcome::Redirected { .. } | Outcome::Same | Outcome::Unreachable { .. } => {
-                tracing::debug!(%identifier, finding = %self, "looked at the http-01 response");
+            Outcome::Certificate { .. }
+            | Outcome::Redirected { .. }
+            | Outcome::Same
+            | Outcome::Unreachable { .. } => {
+                let method = self.method.as_str();
+                tracing::debug!(%identifier, method, finding = %self, "looked at a response");
             }
         }
     }
@@ -153,17 +189,21 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { identifier, outcome } = self;
+        let Self { identifier, outcome, .. } = self;
         match outcome {
-            Outcome::Different { status, first_line, server, address } => {
+            Outcome::Certificate { address, names, has_protocol } => {
+                write!(f, "{identifier} at {address} shows a certificate for {}", listed(names))?;
+                f.write_str(if *has_protocol { "" } else { ", and does not take up acme-tls/1" })
+            }
+            Outcome::Different { status, first_line, server, address, .. } => {
                 write!(f, "{identifier} at {address}")?;
                 if let Some(server) = server {
                     write!(f, " ({server})")?;
                 }
                 write!(f, " answers {status} '{first_line}' instead of the challenge response")
             }
-            Outcome::Redirected { location } => {
-                write!(f, "{identifier} redirects to {location}, which was not looked at")
+            Outcome::Redirected { location, detour } => {
+                write!(f, "{identifier} redirects to {location}, {detour}")
             }
             Outcome::Same => write!(f, "{identifier} answers with the challenge response"),
             Outcome::Unreachable { reason: CheckError::Name(_), .. } => {
@@ -179,10 +219,29 @@ impl fmt::Display for Finding {
     }
 }
 
+/// The names of a certificate, so many that a line can hold.
+fn listed(names: &[Identifier]) -> String {
+    let shown = names.iter().take(MAX_NAMES).map(ToString::to_string).collect::<Vec<_>>();
+    match names.len() {
+        0 => "no name".to_owned(),
+        count if count > MAX_NAMES => format!("{} and {} more", shown.join(", "), count - MAX_NAMES),
+        _ => shown.join(", "),
+    }
+}
+
 /// What came of a look at a response.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Outcome {
+    /// Another certificate than that of the tls-alpn-01 challenge.
+    Certificate {
+        /// Where it was shown.
+        address: SocketAddr,
+        /// The names in it.
+        names: Vec<Identifier>,
+        /// Whether the server took the protocol acme-tls/1 up.
+        has_protocol: bool,
+    },
     /// Another answer.
     Different {
         /// The HTTP status.
@@ -191,13 +250,17 @@ pub enum Outcome {
         first_line: String,
         /// The `Server` header.
         server: Option<String>,
+        /// What the headers say of a proxy or a content delivery network in between.
+        proxy: Option<String>,
         /// Where the answer came from.
         address: SocketAddr,
     },
-    /// A redirect to where the check does not follow: to https, or to another port.
+    /// A redirect to where no CA follows.
     Redirected {
         /// Where to.
         location: String,
+        /// Why not.
+        detour: Detour,
     },
     /// The response.
     Same,
@@ -210,6 +273,24 @@ pub enum Outcome {
     },
 }
 
+/// Why no CA follows a redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Detour {
+    /// It is no URL.
+    #[error("which is no URL to follow")]
+    Form,
+    /// It leads to an address instead of a name.
+    #[error("an address instead of a name")]
+    Host,
+    /// It leads to another port than those of http and https.
+    #[error("another port than 80 and 443")]
+    Port,
+    /// It leads to something else than http and https.
+    #[error("which is neither http nor https")]
+    Scheme,
+}
+
 /// Why a look at a response got no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -217,18 +298,27 @@ pub enum CheckError {
     /// The connection could not be made.
     #[error("the connection could not be made")]
     Connect(#[source] io::Error),
-    /// A redirect to the same place that sets a cookie, and comes again without it.
+    /// Redirects in a circle that set a cookie, and come again without it.
     #[error("it redirects to itself with a cookie, and again without one")]
     CookieWall,
+    /// The TLS handshake failed.
+    #[error("the TLS handshake failed")]
+    Handshake(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The connection broke.
     #[error("the connection broke")]
     Io(#[source] io::Error),
     /// This machine finds no address for the name.
     #[error("this machine finds no address for the name")]
     Name(#[source] io::Error),
+    /// The server speaks TLS, and refuses the protocol acme-tls/1.
+    #[error("it speaks TLS, but not acme-tls/1")]
+    NoProtocol,
     /// The answer is not HTTP, or its headers have no end.
     #[error("the answer is not HTTP")]
     NotHttp,
+    /// The answer is not TLS.
+    #[error("the answer is not TLS")]
+    NotTls,
     /// More than [`SelfCheck::MAX_REDIRECTS`] redirects.
     #[error("more than {} redirects", SelfCheck::MAX_REDIRECTS)]
     Redirects,
@@ -243,7 +333,7 @@ pub enum CheckError {
     Unfit,
 }
 
-/// A solver whose http-01 responses are looked at before the CA is told.
+/// A solver whose http-01 and tls-alpn-01 responses are looked at before the CA is told.
 ///
 /// What is found goes to an observer and never fails a challenge.
 ///
@@ -301,31 +391,45 @@ impl<S: fmt::Debug> fmt::Debug for Checked<S> {
 }
 
 /// One response to look at; no `Debug`, for it holds the key authorization.
-struct Job {
-    target: Option<Target>,
-    expected: Vec<u8>,
+enum Job {
+    Http {
+        target: Option<Target>,
+        expected: Vec<u8>,
+    },
+    Tls {
+        /// Whose addresses are looked at.
+        target: Option<Target>,
+        job: alpn::Job,
+    },
 }
 
 impl Job {
-    fn new(challenge: &Challenge, port: u16) -> Self {
-        let token = http_token(challenge).ok();
-        Self {
-            target: token.and_then(|_| Target::new(&challenge.identifier, port, challenge.http_path())),
-            expected: challenge.key_authorization().as_bytes().to_vec(),
+    /// `None` for a challenge that can't be looked at.
+    fn new(challenge: &Challenge, port: u16, tls_port: u16) -> Option<Self> {
+        let target = |port, path| Target::new(&challenge.identifier, port, path);
+        if challenge.kind == ChallengeType::Http01 {
+            let is_fit = http_token(challenge).is_ok();
+            return Some(Self::Http {
+                target: target(port, challenge.http_path()).filter(|_| is_fit),
+                expected: challenge.key_authorization().as_bytes().to_vec(),
+            });
         }
+        (challenge.kind == ChallengeType::TlsAlpn01)
+            .then(|| Self::Tls { target: target(tls_port, "/".to_owned()), job: alpn::Job::new(challenge) })
     }
+}
 
-    fn compare(&self, reply: &fetch::Reply, address: SocketAddr) -> Outcome {
-        if reply.status == 200 && reply.body.trim_ascii_end() == self.expected {
-            return Outcome::Same;
-        }
-        let first_line = reply.body.trim_ascii_start().split(|b| *b == b'\n').next().unwrap_or_default();
-        Outcome::Different {
-            status: reply.status,
-            first_line: fetch::printable(first_line.trim_ascii_end()),
-            server: reply.header("server").map(|server| fetch::printable(server.as_bytes())),
-            address,
-        }
+fn compare(expected: &[u8], reply: &fetch::Reply, address: SocketAddr) -> Outcome {
+    if reply.status == 200 && reply.body.trim_ascii_end() == expected {
+        return Outcome::Same;
+    }
+    let first_line = reply.body.trim_ascii_start().split(|b| *b == b'\n').next().unwrap_or_default();
+    Outcome::Different {
+        status: reply.status,
+        first_line: fetch::printable(first_line.trim_ascii_end()),
+        server: reply.header("server").map(|server| fetch::printable(server.as_bytes())),
+        proxy: reply.proxy(),
+        address,
     }
 }
 
@@ -361,3 +465,8 @@ fn run(check: &SelfCheck, jobs: Vec<Job>) -> Vec<Outcome> {
     }
     found
 }
+
+/// The port of tls-alpn-01 (RFC 8737, section 3).
+const TLS_PORT: u16 = 443;
+/// Names of a certificate that are shown.
+const MAX_NAMES: usize = 3;

@@ -58,7 +58,8 @@ fn of_outcome(look: &self_check::Finding, findings: &mut Findings) {
             findings.add(Fault::TlsProtocol, seen, TO_TLS);
         }
         Outcome::Certificate { .. } => {
-            let remedy = "see that port 443 of the name leads here: the address, port forwarding, and the server";
+            let remedy =
+                "see that port 443 of the name leads here: the address, port forwarding, and the server";
             findings.add(Fault::TlsCertificate, seen, remedy);
         }
         Outcome::Different { status, first_line, .. } => different(*status, first_line, seen, findings),
@@ -98,7 +99,8 @@ fn unreachable(reason: &CheckError, seen: String, findings: &mut Findings) {
             findings.add(Fault::HttpNotHttp, seen, "let port 80 lead to a web server");
         }
         CheckError::Handshake(_) | CheckError::NoProtocol | CheckError::NotTls => {
-            let remedy = "let the redirect leave /.well-known/acme-challenge/ alone, or serve https where it leads";
+            let remedy =
+                "let the redirect leave /.well-known/acme-challenge/ alone, or serve https where it leads";
             findings.add(Fault::TlsNotTls, seen, remedy);
         }
         CheckError::Connect(_) | CheckError::Io(_) | CheckError::TimeLimit => {
@@ -171,7 +173,8 @@ fn is_cloudflare(address: IpAddr) -> bool {
 }
 
 const TO_PLAIN: &str = "let port 80 lead to a port of the server that speaks plain HTTP";
-const TO_TLS: &str = "let what ends TLS there pass connections for acme-tls/1 on as they are, or prove control otherwise";
+const TO_TLS: &str =
+    "let what ends TLS there pass connections for acme-tls/1 on as they are, or prove control otherwise";
 /// What servers say to those who speak plain HTTP where they expect TLS.
 const SPEAKS_TLS: [&str; 3] = ["https port", "ssl-enabled", "https server"];
 const NETWORKS: [&str; 6] = ["cloudflare", "akamai", "cloudfront", "fastly", "sucuri", "ddos-guard"];

@@ -1,10 +1,11 @@
 //! One GET over HTTP/1.1, no more of it than a challenge response needs.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use super::CheckError;
+use super::stream::{self, Timed, in_time, time_left};
 use super::target::Target;
 
 /// An answer, its body cut at [`MAX_REPLY`].
@@ -18,6 +19,13 @@ impl Reply {
     /// The first header of a name in lower case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What says that somebody is in between, if anything does.
+    pub(super) fn proxy(&self) -> Option<String> {
+        let of_network = |(header, name): &(&str, &str)| self.header(header).map(|_| (*name).to_owned());
+        let via = || self.header("via").map(|via| printable(via.as_bytes()));
+        PROXIES.iter().find_map(of_network).or_else(via)
     }
 
     /// Where the answer sends us instead, if it does.
@@ -77,11 +85,10 @@ pub(super) fn get_any(
     for (tried, address) in addresses.iter().enumerate() {
         // What is left is shared by the addresses left, so that a silent one leaves time for the next.
         let share = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-        let connected = time_left(deadline)
-            .and_then(|left| TcpStream::connect_timeout(address, left / share).map_err(CheckError::Connect));
+        let connected = time_left(deadline).and_then(|left| Timed::connect(*address, left / share, deadline));
         match connected {
             Ok(stream) => {
-                let reply = get(&stream, target, deadline);
+                let reply = get(stream, target);
                 return reply.map(|reply| (*address, reply)).map_err(|reason| (Some(*address), reason));
             }
             Err(reason) => failure = (Some(*address), reason),
@@ -90,25 +97,32 @@ pub(super) fn get_any(
     Err(failure)
 }
 
-fn get(mut stream: &TcpStream, target: &Target, deadline: Instant) -> Result<Reply, CheckError> {
+fn get(mut stream: Timed, target: &Target) -> Result<Reply, CheckError> {
+    if !target.is_tls() {
+        return exchange(&mut stream, target);
+    }
+    let mut stream = stream::shake_hands(stream, target.host(), &[b"http/1.1"])?;
+    exchange(&mut stream, target)
+}
+
+fn exchange(stream: &mut (impl Read + Write), target: &Target) -> Result<Reply, CheckError> {
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: acme-solver self-check\r\nAccept: */*\r\nConnection: close\r\n\r\n",
         target.path(),
         target.authority()
     );
-    stream.set_write_timeout(Some(time_left(deadline)?)).map_err(CheckError::Io)?;
     stream.write_all(request.as_bytes()).map_err(in_time)?;
     let mut bytes = Vec::with_capacity(MAX_REPLY);
     let mut buffer = [0; 2048];
     loop {
-        stream.set_read_timeout(Some(time_left(deadline)?)).map_err(CheckError::Io)?;
         let end = match stream.read(&mut buffer) {
             Ok(read) => {
                 bytes.extend_from_slice(&buffer[..read]);
                 read == 0 || bytes.len() >= MAX_REPLY
             }
-            // A server that closes too early resets what it has sent: that may be all we need.
-            Err(error) if error.kind() == ErrorKind::ConnectionReset && !bytes.is_empty() => true,
+            // A server that closes too early resets what it has sent, and many end TLS without a word:
+            // that may be all we need.
+            Err(error) if is_end(error.kind()) && !bytes.is_empty() => true,
             Err(error) if error.kind() == ErrorKind::Interrupted => false,
             Err(error) => return Err(in_time(error)),
         };
@@ -157,17 +171,19 @@ pub(super) fn printable(bytes: &[u8]) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect()
 }
 
-fn time_left(deadline: Instant) -> Result<Duration, CheckError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(CheckError::TimeLimit) } else { Ok(left) }
+fn is_end(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof)
 }
 
-fn in_time(error: io::Error) -> CheckError {
-    match error.kind() {
-        kind if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&kind) => CheckError::TimeLimit,
-        _ => CheckError::Io(error),
-    }
-}
+/// Headers that content delivery networks add, and whose they are.
+const PROXIES: [(&str, &str); 6] = [
+    ("cf-ray", "Cloudflare"),
+    ("x-akamai-request-id", "Akamai"),
+    ("x-amz-cf-id", "CloudFront"),
+    ("x-fastly-request-id", "Fastly"),
+    ("x-sucuri-id", "Sucuri"),
+    ("x-vercel-id", "Vercel"),
+];
 
 /// Most bytes of an answer that are looked at.
 const MAX_REPLY: usize = 16 * 1024;
@@ -178,6 +194,7 @@ const MAX_SHOWN: usize = 120;
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use acme_proto::Identifier;
 

@@ -262,7 +262,7 @@ fn ports_that_answer_something_else() {
         (page("403 Forbidden", "Server: cloudflare\r\n", "no"), &[Fault::HttpElsewhere, Fault::Proxied]),
         (page("400 Bad Request", "", "The plain HTTP request was sent to HTTPS port"), &[Fault::HttpTls]),
         (page("400 Bad Request", "", "Client sent an HTTP request to an HTTPS server."), &[Fault::HttpTls]),
-        (page("302 Found", "Location: https://www.site.org/\r\n", ""), &[]),
+        (page("302 Found", "Location: ftp://www.site.org/\r\n", ""), &[Fault::HttpRedirectScheme]),
         (page("302 Found", "Location: https://www.site.org:8443/\r\n", ""), &[Fault::HttpRedirectPort]),
         (page("302 Found", "Location: /round\r\n", ""), &[Fault::HttpRedirectLoop]),
         (page("302 Found", "Set-Cookie: a=b\r\nLocation: /x\r\n", ""), &[Fault::HttpCookieWall]),

@@ -2,10 +2,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
 
 use acme_proto::{Challenge, Solver};
-use acme_solver::{CheckError, Checked, Finding, Http01, Outcome, SelfCheck};
+use acme_solver::{CheckError, Checked, Detour, Finding, Http01, Outcome, SelfCheck, TlsAlpn01};
 
 use super::challenge::{TOKEN, good, http, identifier, of_kind, token};
-use super::peer::WebServer;
+use super::peer::{TlsServer, WebServer, banner};
 
 fn local(address: SocketAddr) -> SelfCheck {
     SelfCheck::new(address.port()).resolve_all(address.ip())
@@ -97,7 +97,7 @@ fn another_answer_is_shown() {
     let (at, finding) = look(|_, _| {
         b"HTTP/1.1 404 Not Found\r\nserver: nginx\x1b\r\nContent-Length: 30\r\n\r\n\n<html>\x1b[31m\r\n<head>...........".to_vec()
     });
-    let Outcome::Different { status: 404, first_line, server, address } = &finding.outcome else {
+    let Outcome::Different { status: 404, first_line, server, address, .. } = &finding.outcome else {
         panic!("{finding}");
     };
     assert_eq!((first_line.as_str(), server.as_deref(), *address), ("<html>[31m", Some("nginx"), at));
@@ -198,13 +198,70 @@ fn redirects_may_name_another_host() {
 }
 
 #[test]
-fn https_and_other_ports_end_the_check_without_a_warning() {
-    for location in ["https://example.com/x", "http://example.com:1/x"] {
+fn redirects_that_no_ca_follows_are_a_warning() {
+    for (location, expected) in [
+        ("http://example.com:1/x", Detour::Port),
+        ("ftp://example.com/x", Detour::Scheme),
+        ("http://127.0.0.1/x", Detour::Host),
+    ] {
         let (_, finding) =
             look(move |_, _| format!("HTTP/1.1 308 Moved\r\nLocation: {location}\r\n\r\n").into_bytes());
-        assert!(matches!(&finding.outcome, Outcome::Redirected { location: found } if found == location));
-        assert!(!finding.is_warning());
+        let Outcome::Redirected { location: found, detour } = &finding.outcome else { panic!("{finding}") };
+        assert_eq!((found.as_str(), *detour), (location, expected));
+        assert!(finding.is_warning());
     }
+}
+
+#[test]
+fn redirects_to_https_are_followed_whatever_the_certificate() {
+    let secure = TlsServer::start(&[], |_| format!("HTTP/1.1 200 OK\r\n\r\n{}", key_authorization()));
+    let server = WebServer::start(|_, _| {
+        b"HTTP/1.1 301 Moved\r\nLocation: https://www.example.com/x\r\n\r\n".to_vec()
+    });
+    let check = local(server.address).tls_port(secure.address.port());
+    let findings = check.check(&[http("example.com", TOKEN)]);
+    assert!(matches!(findings[0].outcome, Outcome::Same), "{}", findings[0]);
+    assert_eq!(secure.asked().first().unwrap(), "GET /x HTTP/1.1");
+}
+
+/// The outcome of a look at tls-alpn-01.
+fn look_at_tls(address: SocketAddr) -> Outcome {
+    let check = SelfCheck::new(1).tls_port(address.port()).resolve_all(address.ip());
+    check.check(&[of_kind("tls-alpn-01", "example.com", TOKEN)]).remove(0).outcome
+}
+
+#[test]
+fn tls_alpn_responses_are_looked_at_by_a_handshake() {
+    let mut solver = TlsAlpn01::bind("127.0.0.1:0").unwrap();
+    let challenge = of_kind("tls-alpn-01", "example.com", TOKEN);
+    let address = solver.local_addr();
+    assert!(matches!(look_at_tls(address), Outcome::Unreachable { reason: CheckError::Handshake(_), .. }));
+    assert_eq!(good(&solver.present(&[challenge])), [true]);
+    assert!(matches!(look_at_tls(address), Outcome::Same));
+    let other = of_kind("tls-alpn-01", "other.example.com", TOKEN);
+    assert_eq!(good(&solver.present(std::slice::from_ref(&other))), [true]);
+    let check = SelfCheck::new(1).tls_port(address.port()).resolve_all(address.ip());
+    assert!(matches!(check.check(&[other])[0].outcome, Outcome::Same));
+}
+
+#[test]
+fn tls_servers_that_know_nothing_of_the_challenge_are_told_apart() {
+    let silent = TlsServer::start(&[], |_| String::new());
+    assert!(matches!(
+        look_at_tls(silent.address),
+        Outcome::Certificate { has_protocol: false, names, .. } if names == [identifier("server.example")]
+    ));
+    let strict = TlsServer::start(&[b"http/1.1"], |_| String::new());
+    assert!(matches!(
+        look_at_tls(strict.address),
+        Outcome::Unreachable { reason: CheckError::NoProtocol, .. }
+    ));
+    let other = TlsServer::start(&[b"acme-tls/1"], |_| String::new());
+    assert!(matches!(look_at_tls(other.address), Outcome::Certificate { has_protocol: true, .. }));
+    let plain = WebServer::start(|_, _| Vec::new());
+    assert!(matches!(look_at_tls(plain.address), Outcome::Unreachable { .. }));
+    let ssh = banner("SSH-2.0-OpenSSH\r\n");
+    assert!(matches!(look_at_tls(ssh), Outcome::Unreachable { reason: CheckError::NotTls, .. }));
 }
 
 #[test]
