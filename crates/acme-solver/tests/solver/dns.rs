@@ -15,5 +15,9 @@ mod ovh;
 mod powerdns;
 mod powerdns_fake;
 mod route53;
+mod served;
+#[cfg(feature = "tokio")]
+mod tokio_writers;
 mod variables;
 mod world;
+mod writers;
