@@ -12,6 +12,7 @@ mod issue;
 mod list;
 mod man;
 mod method;
+mod relay;
 mod renew;
 mod revoke;
 mod show;
@@ -37,6 +38,7 @@ pub(crate) use issue::IssueArgs;
 pub(crate) use list::ListArgs;
 pub(crate) use man::ManArgs;
 pub(crate) use method::{MethodArg, MethodArgs};
+pub(crate) use relay::RelayArgs;
 pub(crate) use renew::RenewArgs;
 pub(crate) use revoke::{Reason, RevokeArgs};
 pub(crate) use show::ShowArgs;
@@ -66,6 +68,7 @@ pub(crate) enum Command {
     Ca(CaArgs),
     Dns(DnsArgs),
     DevCa(DevCaArgs),
+    Relay(RelayArgs),
     Systemd(SystemdArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -74,7 +77,15 @@ pub(crate) enum Command {
 impl Command {
     /// Tells whether it has nothing to do with the directory where everything is kept.
     pub(crate) fn keeps_nothing(&self) -> bool {
-        matches!(self, Self::Ca(_) | Self::Completions(_) | Self::DevCa(_) | Self::Dns(_) | Self::Man(_))
+        matches!(
+            self,
+            Self::Ca(_)
+                | Self::Completions(_)
+                | Self::DevCa(_)
+                | Self::Dns(_)
+                | Self::Man(_)
+                | Self::Relay(_)
+        )
     }
 }
 

@@ -98,16 +98,20 @@ impl Over {
     }
 
     /// The way past a server that has to stay at the port.
-    fn proxied(self, line: &Invocation) -> [Advice; 2] {
-        let (text, port) = match self {
-            Self::Http => {
-                ("answer at another port, to which a proxy passes /.well-known/acme-challenge/ on:", 8080)
-            }
-            Self::Tls => {
-                ("answer at another port, to which a proxy passes connections for acme-tls/1 on:", 8443)
-            }
-        };
-        [Advice::text(text), Advice::paste(line.with(&format!("{} 127.0.0.1:{port}", self.option())))]
+    fn proxied(self, line: &Invocation) -> Vec<Advice> {
+        match self {
+            Self::Http => vec![
+                Advice::text(
+                    "answer at another port, to which a proxy passes /.well-known/acme-challenge/ on:",
+                ),
+                Advice::paste(line.with("--http-listen 127.0.0.1:8080")),
+            ],
+            Self::Tls => vec![
+                Advice::text("answer beside that server, moved to another port, with a relay in its place:"),
+                Advice::paste("acmectl relay --to 127.0.0.1:8443"),
+                Advice::paste(line.with("--tls-alpn-listen 127.0.0.1:8444")),
+            ],
+        }
     }
 
     fn error(self, error: BindError) -> ChallengeError {
@@ -152,7 +156,7 @@ fn why_not(identifier: &Identifier) -> &'static str {
     "DNS challenges are for names"
 }
 
-fn in_use(address: SocketAddr, owner: Option<&PortOwner>) -> String {
+pub(crate) fn in_use(address: SocketAddr, owner: Option<&PortOwner>) -> String {
     match owner {
         Some(owner) => format!("{address} is in use by {} (process {})", owner.program, owner.pid),
         None => format!("{address} is in use"),
@@ -181,15 +185,18 @@ fn in_use_advice(
     advice
 }
 
-fn not_permitted(proxied: [Advice; 2]) -> Vec<Advice> {
-    let mut advice = vec![
+fn not_permitted(proxied: Vec<Advice>) -> Vec<Advice> {
+    [permission(), proxied].concat()
+}
+
+/// The ways to a port that is not for everybody.
+pub(crate) fn permission() -> Vec<Advice> {
+    vec![
         Advice::text("ports below 1024 are for root; allow this program to use them:"),
         Advice::paste(format!("sudo setcap cap_net_bind_service=+ep {}", invocation::program())),
         Advice::text("let systemd allow it, in the unit that runs this:"),
         Advice::paste("AmbientCapabilities=CAP_NET_BIND_SERVICE"),
-    ];
-    advice.extend(proxied);
-    advice
+    ]
 }
 
 /// A solver that notes in the store what was taken away, so that nobody looks for it again.

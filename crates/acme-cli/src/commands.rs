@@ -12,6 +12,7 @@ mod file;
 mod issue;
 mod list;
 mod man;
+mod relay;
 mod renew;
 mod revoke;
 mod sheet;
@@ -39,6 +40,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Status, Error> 
         Command::Ca(args) => ca::run(context, &args),
         Command::Dns(args) => dns::run(context, &args),
         Command::DevCa(args) => dev_ca::run(context, args),
+        Command::Relay(args) => relay::run(context, &args),
         Command::Systemd(args) => systemd::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Man(ManArgs {}) => man::run(context),

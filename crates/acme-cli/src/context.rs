@@ -6,6 +6,7 @@ use crate::args::GlobalArgs;
 use crate::ca::{self, Kind};
 use crate::dev_ca::DevCa;
 use crate::error::Error;
+use crate::inherited::Inherited;
 use crate::invocation::Invocation;
 use crate::logging;
 use crate::output::Output;
@@ -19,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) signals: Signals,
     pub(crate) invocation: Invocation,
+    pub(crate) inherited: Inherited,
 }
 
 /// A CA that can be talked to.
@@ -35,12 +37,14 @@ pub(crate) struct ReachedCa {
 
 impl Context {
     pub(crate) fn new(args: GlobalArgs, output: Output, invocation: Invocation) -> Result<Self, Error> {
+        let inherited = Inherited::take();
         logging::start(args.verbose, args.log_file.as_deref())?;
         Ok(Self {
             settings: Global::resolve(args)?,
             output,
             signals: Signals::listen().map_err(Error::Signals)?,
             invocation,
+            inherited,
         })
     }
 

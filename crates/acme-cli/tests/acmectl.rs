@@ -18,12 +18,14 @@ mod acmectl {
     mod dns;
     mod eab_api;
     mod hooks;
+    mod inherited;
     mod issue;
     mod names;
     mod options;
     mod pdns_api;
     mod pebble;
     mod precedence;
+    mod relay;
     mod renew;
     mod renewal_info;
     mod revoke;

@@ -67,6 +67,16 @@ impl Http01 {
         Self::bind((Ipv6Addr::UNSPECIFIED, port))
     }
 
+    /// Takes over a socket that listens, such as one inherited from a service manager.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], if the socket is none that listens.
+    pub fn from_listener(listener: TcpListener) -> Result<Self, BindError> {
+        listener::take_over(&listener)?;
+        Self::start(listener, Self::TIME_LIMIT)
+    }
+
     /// The address it listens on, with the port that the system chose for port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {

@@ -14,9 +14,9 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 
 pub use bind::BindError;
-pub(crate) use bind::listen;
 #[cfg(feature = "dns")]
 pub(crate) use bind::listen_both;
+pub(crate) use bind::{listen, take_over};
 use server::Server;
 
 /// What a port of ours says on a connection.

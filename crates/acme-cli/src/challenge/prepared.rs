@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::dev_ca::ValidationPort;
 use crate::dns;
 use crate::error::Error;
+use crate::listeners::Listeners;
 use crate::output::Output;
 use crate::report;
 
@@ -127,7 +128,7 @@ fn set_up(
     names: &[Identifier],
     is_dev: bool,
 ) -> Result<Ready, ChallengeError> {
-    let reach = context.settings.http_reach;
+    let (reach, inherited) = (context.settings.http_reach, &context.inherited);
     match method {
         ChallengeMethod::Dns { provider, files } => {
             let how = format!("dns-01 through {}", dns::title(provider));
@@ -139,10 +140,10 @@ fn set_up(
             Ok(Ready { solver, how, dev_port: None })
         }
         ChallengeMethod::Http { listen } => {
-            let listener = Http01::bind(&*listen_at(listen, HTTP_PORT, is_dev))
+            let listener = Listeners::<Http01>::open(inherited, &listen_at(listen, HTTP_PORT, is_dev))
                 .map_err(|error| Over::Http.error(error))?;
-            let address = listener.local_addr();
-            let how = format!("http-01 answered at {address}");
+            let address = listener.address;
+            let how = format!("http-01 answered at {}", listener.places);
             // The test CA looks where we listen: to look there too would tell nothing new.
             let solver: Box<dyn Solver + Send> = match (is_dev, reach) {
                 (true, _) => Box::new(listener),
@@ -151,10 +152,10 @@ fn set_up(
             Ok(Ready { solver, how, dev_port: Some(ValidationPort::Http(address.port())) })
         }
         ChallengeMethod::TlsAlpn { listen } => {
-            let listener = TlsAlpn01::bind(&*listen_at(listen, TLS_PORT, is_dev))
+            let listener = Listeners::<TlsAlpn01>::open(inherited, &listen_at(listen, TLS_PORT, is_dev))
                 .map_err(|error| Over::Tls.error(error))?;
-            let address = listener.local_addr();
-            let how = format!("tls-alpn-01 answered at {address}");
+            let address = listener.address;
+            let how = format!("tls-alpn-01 answered at {}", listener.places);
             Ok(Ready { solver: Box::new(listener), how, dev_port: Some(ValidationPort::Tls(address.port())) })
         }
         ChallengeMethod::Webroot { dir } => {

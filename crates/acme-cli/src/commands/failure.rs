@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use acme_store::CertificateName;
 
+use super::relay::RelayError;
 use crate::advice::Advice;
 use crate::exit::Status;
 use crate::invocation::{Invocation, quoted};
@@ -71,6 +72,8 @@ pub(crate) enum CommandError {
     },
     #[error(transparent)]
     Pebble(PebbleError),
+    #[error(transparent)]
+    Relay(RelayError),
     #[error(transparent)]
     TestCa(acme_testca::Error),
     #[error(transparent)]
@@ -147,6 +150,7 @@ impl CommandError {
             Self::Pebble(error) => error.advice(),
             Self::Output(_) => vec![Advice::text("what is there is cut short; send it where there is room")],
             Self::Program { .. } => vec![Advice::text("check the spelling, and the path")],
+            Self::Relay(error) => error.advice(invocation),
             Self::TestCa(error) => of_test_ca(error),
             Self::Units(error) => error.advice(),
         }
@@ -171,6 +175,7 @@ impl CommandError {
             | Self::NotForGood { .. }
             | Self::NothingToRevokeWith { .. }
             | Self::Program { .. }
+            | Self::Relay(_)
             | Self::SeveralAccounts { .. }
             | Self::Terminal
             | Self::TestCa(_) => Status::Usage,

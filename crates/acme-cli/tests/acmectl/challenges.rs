@@ -51,7 +51,8 @@ exit 2
 --- stderr
 error: 127.0.0.1:[PORT] is in use by [PROGRAM] (process [PID])
   fault: on this side, not the CA's
-  next: answer at another port, to which a proxy passes connections for acme-tls/1 on:
+  next: answer beside that server, moved to another port, with a relay in its place:
+      acmectl relay --to 127.0.0.1:[PORT]
       acmectl issue www.example.test --ca dev --tls-alpn-listen 127.0.0.1:[PORT]
     or: stop that server while this runs:
       kill [PID]    # [PROGRAM]

@@ -1,6 +1,8 @@
 //! A directory of its own for each test, and the command in it.
 
 use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -62,6 +64,24 @@ impl World {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// A command that finds a socket as systemd passes it on, at descriptor 3.
+    pub(super) fn passed_on(&self, command: &Command, socket: &TcpListener, name: &str) -> Command {
+        let mut launcher = Command::new("sh");
+        launcher
+            .args(["-c", "LISTEN_PID=$$ exec \"$@\" 3<&0 </dev/null", "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("LISTEN_FDS", "1")
+            .env("LISTEN_FDNAMES", name)
+            .current_dir(self.dir.path())
+            .stdin(OwnedFd::from(socket.try_clone().unwrap()))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        launcher
     }
 
     /// Runs the command to its end.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, SolverError, SolverFuture};
@@ -109,11 +109,7 @@ impl AsyncHttp01 {
     ///
     /// [`BindError`], for the last address tried.
     pub async fn bind(addresses: impl ToSocketAddrs + Send + 'static) -> Result<Self, BindError> {
-        let bound = Bound::at(addresses).await?;
-        let (address, responder) = (bound.address, Http01Responder::new());
-        let answers = responder.clone();
-        let listening = bound.serve(move |socket| answer(socket, answers.clone()));
-        Ok(Self { address, responder, _listening: listening })
+        Self::start(Bound::at(addresses).await?)
     }
 
     /// Listens on a port of every address, of both families.
@@ -125,10 +121,30 @@ impl AsyncHttp01 {
         Self::bind((Ipv6Addr::UNSPECIFIED, port)).await
     }
 
+    /// Takes over a socket that listens, such as one inherited from a service manager.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], if the socket is none that listens.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn from_listener(listener: TcpListener) -> Result<Self, BindError> {
+        Self::start(Bound::from_listener(listener)?)
+    }
+
     /// The address it listens on, with the port that the system chose for port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    fn start(bound: Bound) -> Result<Self, BindError> {
+        let (address, responder) = (bound.address, Http01Responder::new());
+        let answers = responder.clone();
+        let listening = bound.serve(move |socket| answer(socket, answers.clone()));
+        Ok(Self { address, responder, _listening: listening })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
 use acme_proto::{AsyncSolver, Challenge, ChallengeType, Identifier, SolverFuture};
@@ -35,12 +35,7 @@ impl AsyncTlsAlpn01 {
     ///
     /// [`BindError`], for the last address tried.
     pub async fn bind(addresses: impl ToSocketAddrs + Send + 'static) -> Result<Self, BindError> {
-        let bound = Bound::at(addresses).await?;
-        let (address, responder) = (bound.address, TlsAlpn01Responder::new());
-        let config = responder.server_config().map_err(|error| BindError::tls(address, error))?;
-        let acceptor = TlsAcceptor::from(config);
-        let listening = bound.serve(move |socket| shake_hands(acceptor.accept(socket)));
-        Ok(Self { address, responder, _listening: listening })
+        Self::start(Bound::at(addresses).await?)
     }
 
     /// Listens on a port of every address, of both families.
@@ -52,10 +47,31 @@ impl AsyncTlsAlpn01 {
         Self::bind((Ipv6Addr::UNSPECIFIED, port)).await
     }
 
+    /// Takes over a socket that listens, such as one inherited from a service manager.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], if the socket is none that listens.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn from_listener(listener: TcpListener) -> Result<Self, BindError> {
+        Self::start(Bound::from_listener(listener)?)
+    }
+
     /// The address it listens on, with the port that the system chose for port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    fn start(bound: Bound) -> Result<Self, BindError> {
+        let (address, responder) = (bound.address, TlsAlpn01Responder::new());
+        let config = responder.server_config().map_err(|error| BindError::tls(address, error))?;
+        let acceptor = TlsAcceptor::from(config);
+        let listening = bound.serve(move |socket| shake_hands(acceptor.accept(socket)));
+        Ok(Self { address, responder, _listening: listening })
     }
 }
 
