@@ -114,10 +114,9 @@ pub(crate) struct GlobalArgs {
     /// Accepted for scripts: nothing here ever asks a question
     #[arg(short = 'n', long, global = true, hide = true)]
     pub(crate) non_interactive: bool,
-    /// How many seconds a hook may take
+    /// How many seconds a hook may take [default: 300 for what proves control, else 60]
     #[arg(long, global = true, env = "ACME_HOOK_TIMEOUT", hide = true, value_name = "SECONDS")]
-    #[arg(default_value_t = crate::hooks::TIME_LIMIT_SECONDS)]
-    pub(crate) hook_timeout: u64,
+    pub(crate) hook_timeout: Option<u64>,
     /// Where port 80 of the names leads to as seen from here: what the self-check and the CA dev use
     #[arg(long, global = true, env = "ACME_HTTP_REACH", hide = true, value_name = "ADDR:PORT")]
     pub(crate) http_reach: Option<std::net::SocketAddr>,

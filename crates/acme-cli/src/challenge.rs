@@ -12,6 +12,7 @@ use acme_store::{CertificateName, ChallengeMethod, Store};
 
 use crate::advice::Advice;
 use crate::dns::DnsSetupError;
+use crate::hooks::HookError;
 use crate::invocation::{self, Invocation};
 
 pub(crate) use prepared::{Detour, Prepared, prepare};
@@ -21,6 +22,8 @@ pub(crate) use prepared::{Detour, Prepared, prepare};
 pub(crate) enum ChallengeError {
     #[error(transparent)]
     Dns(#[from] DnsSetupError),
+    #[error(transparent)]
+    Hook(#[from] HookError),
     #[error("{}", in_use(*address, owner.as_ref()))]
     InUse { over: Over, address: SocketAddr, owner: Option<PortOwner> },
     #[error(transparent)]
@@ -42,6 +45,7 @@ impl ChallengeError {
             .without_flags(&["--http", "--standalone", "--tls-alpn"]);
         match self {
             Self::Dns(error) => error.advice(),
+            Self::Hook(error) => error.advice(),
             Self::InUse { over, address, owner } => in_use_advice(*over, &line, *address, owner.as_ref()),
             Self::Listen(Unbound { over, .. }) => {
                 vec![Advice::text(format!("give an address of this machine to {}", over.option()))]

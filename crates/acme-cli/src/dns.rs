@@ -15,8 +15,10 @@ use acme_store::ChallengeMethod;
 
 use crate::advice::Advice;
 use crate::challenge::ChallengeError;
+use crate::context::Context;
 use crate::error::Error;
 use crate::output::Output;
+use crate::scripts::{self, ScriptError, Scripts};
 use crate::settings;
 
 /// Why the API of a DNS service can't be used.
@@ -37,6 +39,8 @@ pub(crate) enum DnsSetupError {
         #[source]
         source: io::Error,
     },
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     #[error("'{name}' is no DNS service that is known here")]
     Unknown { name: String },
 }
@@ -52,6 +56,7 @@ impl DnsSetupError {
                 Advice::paste(format!("acmectl dns {}", way.name())),
             ],
             Self::File { .. } => vec![Advice::text("check the path, and that this user may read the file")],
+            Self::Script(error) => error.advice(),
             Self::Unknown { .. } => vec![Advice::text("choose one of these:"), Advice::paste("acmectl dns")],
         }
     }
@@ -60,6 +65,8 @@ impl DnsSetupError {
 /// A way to write the records of dns-01.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
+    /// By a program.
+    Script(scripts::Kind),
     /// By the API of a DNS service.
     Service(&'static Service),
 }
@@ -67,18 +74,20 @@ pub(crate) enum Way {
 impl Way {
     /// All of them, by name.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        dns::services().iter().map(Self::Service)
+        dns::services().iter().map(Self::Service).chain(scripts::Kind::ALL.map(Self::Script))
     }
 
     /// The way that a name stands for.
     pub(crate) fn find(name: &str) -> Result<Self, DnsSetupError> {
-        let service = dns::service(name).map(Self::Service);
-        service.ok_or_else(|| DnsSetupError::Unknown { name: name.to_owned() })
+        let script = scripts::Kind::find(name).map(Self::Script);
+        let way = script.or_else(|| dns::service(name).map(Self::Service));
+        way.ok_or_else(|| DnsSetupError::Unknown { name: name.to_owned() })
     }
 
     /// Its name in options and settings.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Script(kind) => kind.name(),
             Self::Service(service) => service.name,
         }
     }
@@ -86,6 +95,7 @@ impl Way {
     /// Its name for people.
     pub(crate) fn title(self) -> &'static str {
         match self {
+            Self::Script(kind) => kind.title(),
             Self::Service(service) => service.title,
         }
     }
@@ -93,6 +103,7 @@ impl Way {
     /// The variables that it reads.
     pub(crate) fn variables(self) -> &'static [Variable] {
         match self {
+            Self::Script(kind) => kind.variables(),
             Self::Service(service) => service.variables,
         }
     }
@@ -100,49 +111,50 @@ impl Way {
     /// What it was tried against.
     pub(crate) fn exercise(self) -> Exercise {
         match self {
+            Self::Script(kind) => kind.exercise(),
             Self::Service(service) => service.exercise,
-        }
-    }
-
-    /// What writes the records, where the resolver says that the names lead, or at the names
-    /// themselves.
-    fn solver(
-        self,
-        credentials: &[Found],
-        delegation: Option<Resolver>,
-    ) -> Result<Box<dyn Solver + Send>, DnsSetupError> {
-        let text = |name: &str| {
-            let found = credentials.iter().find(|found| found.variable.name == name)?;
-            Some(found.value.expose().to_owned())
-        };
-        match self {
-            Self::Service(service) => {
-                let provider = service
-                    .provider(&text)
-                    .map_err(|source| DnsSetupError::Credential { way: self, source })?;
-                // The API of a DNS server of one's own is often plain HTTP, on the same machine or network.
-                let client = Client::builder().danger_allow_http().build().map_err(DnsSetupError::Client)?;
-                let solver = DnsSolver::new(provider, client);
-                Ok(match delegation {
-                    Some(resolver) => Box::new(solver.with_delegation(Arc::new(resolver))),
-                    None => Box::new(solver),
-                })
-            }
         }
     }
 }
 
-/// The name of a way, for people.
-pub(crate) fn title(name: &str) -> &str {
-    match Way::find(name) {
-        Ok(way) => way.title(),
-        Err(_) => name,
+/// What writes the records by the API of a service, where the resolver says that the names lead, or at
+/// the names themselves.
+fn service_solver(
+    service: &'static Service,
+    credentials: &[Found],
+    delegation: Option<Resolver>,
+) -> Result<Box<dyn Solver + Send>, DnsSetupError> {
+    let text = |name: &str| {
+        let found = credentials.iter().find(|found| found.variable.name == name)?;
+        Some(found.value.expose().to_owned())
+    };
+    let way = Way::Service(service);
+    let provider = service.provider(&text).map_err(|source| DnsSetupError::Credential { way, source })?;
+    // The API of a DNS server of one's own is often plain HTTP, on the same machine or network.
+    let client = Client::builder().danger_allow_http().build().map_err(DnsSetupError::Client)?;
+    let solver = DnsSolver::new(provider, client);
+    Ok(match delegation {
+        Some(resolver) => Box::new(solver.with_delegation(Arc::new(resolver))),
+        None => Box::new(solver),
+    })
+}
+
+/// What a text stands for, for people.
+pub(crate) fn title(text: &str) -> &str {
+    match Way::find(text) {
+        Ok(Way::Script(_)) | Err(_) => text,
+        Ok(way @ Way::Service(_)) => way.title(),
     }
 }
 
 /// What to remember of a way: its name, and the files that have its credentials now.
-pub(crate) fn method(name: &str) -> Result<ChallengeMethod, Error> {
-    let way = Way::find(name).map_err(ChallengeError::from)?;
+pub(crate) fn method(text: &str) -> Result<ChallengeMethod, Error> {
+    let way = Way::find(text).map_err(ChallengeError::from)?;
+    if let Way::Script(kind) = way {
+        let remembered = kind.remember(text, &environment).map_err(DnsSetupError::from);
+        let (provider, files) = remembered.map_err(ChallengeError::from)?;
+        return Ok(ChallengeMethod::Dns { provider, files });
+    }
     let mut files = BTreeMap::new();
     for found in look(way, &BTreeMap::new()).map_err(ChallengeError::from)? {
         if let Place::File(path) = found.place {
@@ -154,22 +166,22 @@ pub(crate) fn method(name: &str) -> Result<ChallengeMethod, Error> {
 
 /// Reads the credentials of a way, and sets a solver up.
 pub(crate) fn prepare(
-    name: &str,
+    context: &Context,
+    text: &str,
     files: &BTreeMap<String, PathBuf>,
     delegation: Option<Resolver>,
-    output: &Output,
 ) -> Result<Ready, DnsSetupError> {
-    let way = Way::find(name)?;
-    let found = look(way, files)?;
-    for found in &found {
-        if let Some(host) = plain_http_host(found.value.expose()) {
-            let name = found.variable.name;
-            output.warn(format_args!(
-                "{name} is not https: whoever is on the way to {host} can read the credentials"
-            ));
+    match Way::find(text)? {
+        Way::Script(kind) => {
+            let solver = Scripts::new(context, kind.form(text, files)?, delegation);
+            Ok(Ready { solver: Box::new(solver), found: Vec::new(), script: Some(kind) })
+        }
+        way @ Way::Service(service) => {
+            let found = look(way, files)?;
+            warn_of_plain_http(&found, &context.output);
+            Ok(Ready { solver: service_solver(service, &found, delegation)?, found, script: None })
         }
     }
-    Ok(Ready { solver: way.solver(&found, delegation)?, found })
 }
 
 /// The resolver, if it answers.
@@ -184,11 +196,15 @@ pub(crate) fn answering(resolver: &Resolver, name: &str) -> Result<Resolver, Res
 pub(crate) struct Ready {
     pub(crate) solver: Box<dyn Solver + Send>,
     found: Vec<Found>,
+    script: Option<scripts::Kind>,
 }
 
 impl Ready {
     /// Says what a renewal has to find again.
     pub(crate) fn tell_needs(&self, output: &Output) {
+        if let Some(kind) = self.script {
+            output.progress(format_args!("  renewals remember {}", kind.remembered()));
+        }
         let in_environment = self.found.iter().filter_map(|found| match found.place {
             Place::Environment(name) => Some(name),
             Place::File(_) => None,
@@ -242,6 +258,17 @@ fn look_for(
     match read(&path) {
         Ok(value) => Ok(Some(Found { variable, value, place: Place::File(path) })),
         Err(source) => Err(DnsSetupError::File { variable: variable.name, path, source }),
+    }
+}
+
+fn warn_of_plain_http(credentials: &[Found], output: &Output) {
+    for found in credentials {
+        if let Some(host) = plain_http_host(found.value.expose()) {
+            let name = found.variable.name;
+            output.warn(format_args!(
+                "{name} is not https: whoever is on the way to {host} can read the credentials"
+            ));
+        }
     }
 }
 

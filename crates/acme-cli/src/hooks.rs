@@ -2,17 +2,14 @@
 //! when they take too long.
 
 use std::collections::BTreeMap;
-use std::io::{self, PipeReader, Read as _};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::ExitStatus;
+use std::time::Duration;
 
 use acme_store::{CertificateName, Hook, PendingHook, Store};
-use rustix::process::{Pid, Signal};
 use serde_json::json;
 
 use crate::advice::Advice;
@@ -20,9 +17,11 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::invocation;
+use crate::program::{Ending, Program};
+use crate::signals::Signals;
 
 /// How long a hook may take unless something else is said.
-pub(crate) const TIME_LIMIT_SECONDS: u64 = 60;
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why a hook can't be run, or failed.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +42,22 @@ pub(crate) enum HookError {
     Failed { command: String, status: ExitStatus },
     #[error("'{command}' took longer than {seconds} s and was killed")]
     TimedOut { command: String, seconds: u64 },
+    #[error("'{command}' was ended, since the end of all was asked for")]
+    Interrupted { command: String },
 }
 
 impl HookError {
+    /// What the end of a command comes to.
+    pub(crate) fn of(command: &str, ending: Ending, limit: Duration) -> Result<(), Self> {
+        let command = command.to_owned();
+        match ending {
+            Ending::Exited(status) if status.success() => Ok(()),
+            Ending::Exited(status) => Err(Self::Failed { command, status }),
+            Ending::Interrupted => Err(Self::Interrupted { command }),
+            Ending::TimedOut => Err(Self::TimedOut { command, seconds: limit.as_secs() }),
+        }
+    }
+
     pub(crate) fn advice(&self) -> Vec<Advice> {
         vec![Advice::text(match self {
             Self::Quotes { .. } => "close the quote; hooks are split into words, and no shell is involved",
@@ -53,7 +65,7 @@ impl HookError {
                 "give the path of the program; hooks are no shell commands, write sh -c '...' for one"
             }
             Self::NotExecutable { .. } => "make it executable with chmod +x, or name its interpreter first",
-            Self::Run { .. } | Self::Failed { .. } | Self::TimedOut { .. } => {
+            Self::Failed { .. } | Self::Interrupted { .. } | Self::Run { .. } | Self::TimedOut { .. } => {
                 "mend the hook; the next acmectl renew runs it again"
             }
         })]
@@ -129,7 +141,8 @@ fn run_one(
 ) -> Result<Status, Error> {
     let certificates: Vec<&CertificateName> = hooks.iter().map(|hook| &hook.certificate).collect();
     context.output.progress(format_args!("hook: {command}"));
-    let (result, printed) = run(command, variables, context.settings.hook_time_limit);
+    let limit = context.settings.hook_time_limit.unwrap_or(TIME_LIMIT);
+    let (result, printed) = run(command, variables, limit, &context.signals);
     let outcome = if result.is_ok() { "succeeded" } else { "failed" };
     let message = result.as_ref().err().map(ToString::to_string);
     context.output.event(
@@ -158,90 +171,24 @@ fn run_one(
 }
 
 /// Runs a command; also returns what it printed.
-fn run(command: &str, variables: &[(&str, String)], limit: Duration) -> (Result<(), HookError>, String) {
-    let started = split(command).and_then(|words| {
-        spawn(&words, variables).map_err(|source| HookError::Run { command: command.to_owned(), source })
+fn run(
+    command: &str,
+    variables: &[(&str, String)],
+    limit: Duration,
+    signals: &Signals,
+) -> (Result<(), HookError>, String) {
+    let ran = split(command).and_then(|words| {
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
+        let ran = Program::new(&words, signals).variables(variables).run(limit);
+        ran.map_err(|source| HookError::Run { command: command.to_owned(), source })
     });
-    let (mut child, printed) = match started {
-        Ok(started) => started,
-        Err(error) => return (Err(error), String::new()),
-    };
-    let result = match wait(&mut child, limit) {
-        Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(status)) => Err(HookError::Failed { command: command.to_owned(), status }),
-        Ok(None) => Err(HookError::TimedOut { command: command.to_owned(), seconds: limit.as_secs() }),
-        Err(source) => Err(HookError::Run { command: command.to_owned(), source }),
-    };
-    (result, printed.text())
-}
-
-fn spawn(words: &[String], variables: &[(&str, String)]) -> io::Result<(Child, Printed)> {
-    let (program, arguments) = words.split_first().ok_or(io::ErrorKind::NotFound)?;
-    let (reader, writer) = io::pipe()?;
-    let child = Command::new(program)
-        .args(arguments)
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        // A group of its own, so that what it started is killed with it.
-        .process_group(0)
-        .spawn()?;
-    Ok((child, Printed::collect(reader)))
-}
-
-/// Waits for the end; kills it, and what it started, when it takes too long.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if started.elapsed() >= limit {
-            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                // It may have ended just now.
-                let _ = rustix::process::kill_process_group(group, Signal::KILL);
-            }
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(POLL);
+    match ran {
+        Ok(ran) => (HookError::of(command, ran.ending, limit), ran.printed),
+        Err(error) => (Err(error), String::new()),
     }
 }
 
-/// What a child prints. A daemon that it leaves behind may keep the pipe open for ever.
-struct Printed {
-    text: Arc<Mutex<Vec<u8>>>,
-    end: mpsc::Receiver<()>,
-}
-
-impl Printed {
-    fn collect(mut pipe: PipeReader) -> Self {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let (ended, end) = mpsc::channel();
-        let collected = Arc::clone(&text);
-        let read = move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                let mut text = collected.lock().unwrap_or_else(PoisonError::into_inner);
-                let room = MAX_PRINTED.saturating_sub(text.len());
-                text.extend(buffer.iter().take(count.min(room)));
-            }
-            let _ = ended.send(());
-        };
-        // Without a thread what is printed is lost, and nothing else.
-        let _ = thread::Builder::new().name("acmectl-hook".into()).spawn(read);
-        Self { text, end }
-    }
-
-    fn text(self) -> String {
-        let _ = self.end.recv_timeout(PATIENCE);
-        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&text).into_owned()
-    }
-}
-
-fn split(command: &str) -> Result<Vec<String>, HookError> {
+pub(crate) fn split(command: &str) -> Result<Vec<String>, HookError> {
     shlex::split(command).ok_or_else(|| HookError::Quotes { command: command.to_owned() })
 }
 
@@ -265,8 +212,3 @@ fn ended(status: ExitStatus) -> String {
         (None, None) => status.to_string(),
     }
 }
-
-const MAX_PRINTED: usize = 16 * 1024;
-const POLL: Duration = Duration::from_millis(10);
-/// How long what was printed is waited for once the program has ended.
-const PATIENCE: Duration = Duration::from_millis(200);

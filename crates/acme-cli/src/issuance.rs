@@ -185,7 +185,8 @@ impl Issuance<'_> {
             .journal(&mut journal)
             .observe(&mut observer)
             .interrupt(context.signals.interrupt())
-            .run_for_chain(&mut solver)?;
+            .run_for_chain(&mut solver)
+            .map_err(|error| unless_interrupted(context, error))?;
         if let Some(wanted) = &self.settings.preferred_profile
             && issued.profile.as_ref() != Some(wanted)
         {
@@ -303,8 +304,17 @@ pub(crate) fn dry_run(
         .issuance(&ready.request)
         .observe(&mut observer)
         .interrupt(context.signals.interrupt())
-        .run_for_chain(&mut ready.prepared)?;
+        .run_for_chain(&mut ready.prepared)
+        .map_err(|error| unless_interrupted(context, error))?;
     Ok(())
+}
+
+/// A failure; but a program that was ended since the end was asked for did not fail.
+fn unless_interrupted(context: &Context, error: acme_lib::Error) -> Error {
+    match (error.as_acme(), context.signals.check()) {
+        (Some(acme_proto::Error::Solver { .. }), Err(interrupted)) => interrupted,
+        (_, _) => error.into(),
+    }
 }
 
 impl Before {

@@ -11,7 +11,9 @@ use crate::advice::Advice;
 use crate::args::{MethodArg, MethodArgs};
 use crate::dns;
 use crate::error::Error;
+use crate::hooks;
 use crate::names;
+use crate::scripts::Manual;
 use crate::settings;
 
 /// Why a way to prove control can't be as it was given.
@@ -21,6 +23,8 @@ pub(crate) enum MethodError {
     Address { text: String },
     #[error("'{text}' says for no name how control of it is proved")]
     Pattern { text: String },
+    #[error("--manual-auth-hook is for http or dns, and not for '{text}'")]
+    Preferred { text: String },
     #[error("{one} and {other} answer the same challenges of {pattern}")]
     Same { one: String, other: String, pattern: String },
     #[error("'{text}' is no way to prove control of a name")]
@@ -35,6 +39,7 @@ impl MethodError {
                 Advice::text("give the names, and http, tls-alpn, webroot:DIR or dns:PROVIDER, as in"),
                 Advice::paste("--challenge '*.example.com=dns:PROVIDER'"),
             ],
+            Self::Preferred { .. } => vec![Advice::text("give http or dns to --preferred-challenges")],
             Self::Same { .. } => vec![Advice::text("give one of them")],
         }
     }
@@ -72,9 +77,22 @@ fn for_all(given: MethodArg) -> Result<ChallengeMethod, Error> {
     Ok(match given {
         MethodArg::Dns(provider) => dns::method(&provider)?,
         MethodArg::Http(address) => ChallengeMethod::Http { listen: listen(address) },
+        MethodArg::Manual { challenge, auth, cleanup } => manual(&challenge, &auth, cleanup.as_deref())?,
         MethodArg::TlsAlpn(address) => ChallengeMethod::TlsAlpn { listen: listen(address) },
         MethodArg::Webroot(dir) => ChallengeMethod::Webroot { dir: settings::absolute(&dir)? },
     })
+}
+
+/// What to remember of certbot's hooks.
+fn manual(challenge: &str, auth: &str, cleanup: Option<&str>) -> Result<ChallengeMethod, Error> {
+    let word = challenge.strip_suffix("-01").unwrap_or(challenge);
+    let kind = Manual::TYPES.into_iter().find(|kind| kind.as_str().strip_suffix("-01") == Some(word));
+    let wrong = || settings::SettingError::from(MethodError::Preferred { text: challenge.to_owned() });
+    let challenge = kind.ok_or_else(wrong)?;
+    let auth_hook = hooks::absolute(auth)?;
+    let cleanup_hook = cleanup.map(hooks::absolute).transpose()?;
+    Manual::new(&auth_hook, cleanup_hook.as_deref(), &challenge)?;
+    Ok(ChallengeMethod::Manual { challenge, auth_hook, cleanup_hook })
 }
 
 fn by_pattern(texts: &[String]) -> Result<BTreeMap<String, ChallengeMethods>, Error> {

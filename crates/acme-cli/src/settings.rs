@@ -28,7 +28,8 @@ pub(crate) struct Global {
     pub(crate) dir: PathBuf,
     /// Whether somebody named it.
     pub(crate) dir_is_given: bool,
-    pub(crate) hook_time_limit: Duration,
+    /// How long a hook may take, if somebody said so.
+    pub(crate) hook_time_limit: Option<Duration>,
     /// Where port 80 of all names leads to.
     pub(crate) http_reach: Option<SocketAddr>,
     /// Who is asked for DNS records.
@@ -105,7 +106,7 @@ impl Global {
         Ok(Self {
             dir: absolute(&dir)?,
             dir_is_given,
-            hook_time_limit: Duration::from_secs(args.hook_timeout),
+            hook_time_limit: args.hook_timeout.map(Duration::from_secs),
             http_reach: args.http_reach,
             resolver: resolver(&args.resolver, args.dns_port)?,
             systemctl: match args.systemctl {

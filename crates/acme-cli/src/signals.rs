@@ -2,6 +2,7 @@
 //! While a child process is what this one is about, it gets them all.
 
 use std::io::{self, IsTerminal as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -22,6 +23,7 @@ pub(crate) struct Signals {
     interrupt: Interrupt,
     asked: Arc<(Mutex<bool>, Condvar)>,
     child: Arc<Mutex<Option<Pid>>>,
+    group: Arc<Mutex<Option<Pid>>>,
 }
 
 impl Signals {
@@ -36,6 +38,7 @@ impl Signals {
                     continue;
                 }
                 if listener.interrupt.is_triggered() {
+                    listener.kill_group();
                     low_level::exit(i32::from(Status::Interrupted.code()));
                 }
                 listener.trigger();
@@ -77,6 +80,27 @@ impl Signals {
     /// Has the signals again.
     pub(crate) fn take_back(&self) {
         *self.child.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Starts a child process in a group of its own, which does not outlive this process if a second
+    /// signal ends it.
+    pub(crate) fn start_group(&self, command: &mut Command) -> io::Result<Child> {
+        // A signal that comes before the child is known waits for the lock.
+        let mut slot = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.process_group(0).spawn()?;
+        *slot = process(&child);
+        Ok(child)
+    }
+
+    /// Takes note that the child of the group has ended.
+    pub(crate) fn group_ended(&self) {
+        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn kill_group(&self) {
+        let group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may just have ended.
+        let _ = group.map(|group| rustix::process::kill_process_group(group, Signal::KILL));
     }
 
     fn is_passed_on(&self, signal: i32) -> bool {

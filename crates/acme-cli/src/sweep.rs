@@ -7,6 +7,7 @@ use acme_store::{ChallengeMethod, Store};
 use crate::context::Context;
 use crate::dns;
 use crate::error::Error;
+use crate::scripts::{Form, Manual, Scripts};
 
 /// Takes away what is in place and belongs to nobody any more. What can't be is left for the next
 /// time.
@@ -20,8 +21,17 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
                 let name = presented.challenge.identifier.base().to_string();
                 // The record is where the name leads to, as when it was written.
                 let resolver = dns::answering(&context.settings.resolver, &name).ok();
-                match dns::prepare(provider, files, resolver, &context.output) {
+                match dns::prepare(context, provider, files, resolver) {
                     Ok(mut ready) => ready.solver.withdraw(challenge).iter().all(Result::is_ok),
+                    Err(_) => false,
+                }
+            }
+            ChallengeMethod::Manual { challenge: kind, auth_hook, cleanup_hook } => {
+                match Manual::new(auth_hook, cleanup_hook.as_deref(), kind) {
+                    Ok(manual) => {
+                        let mut scripts = Scripts::new(context, Form::Manual(manual), None);
+                        scripts.withdraw(challenge).iter().all(Result::is_ok)
+                    }
                     Err(_) => false,
                 }
             }

@@ -29,6 +29,7 @@ mod acmectl {
     mod renew;
     mod renewal_info;
     mod revoke;
+    mod scripts;
     mod show;
     mod systemd;
     mod together;

@@ -264,6 +264,16 @@ pub enum ChallengeMethod {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         listen: Vec<SocketAddr>,
     },
+    /// http-01 or dns-01 by programs that are called as certbot calls its manual hooks.
+    Manual {
+        /// Which of them.
+        challenge: ChallengeType,
+        /// The program that puts a response in place.
+        auth_hook: String,
+        /// The program that takes it away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cleanup_hook: Option<String>,
+    },
     /// tls-alpn-01 by a listener of our own.
     TlsAlpn {
         /// Where it listens; port 443 of both address families if empty.
@@ -281,6 +291,9 @@ impl ChallengeMethod {
     /// Tells whether it answers challenges of a type.
     #[must_use]
     pub fn proves(&self, kind: &ChallengeType) -> bool {
+        if let Self::Manual { challenge, .. } = self {
+            return challenge == kind;
+        }
         match kind {
             ChallengeType::Http01 => matches!(self, Self::Http { .. } | Self::Webroot { .. }),
             ChallengeType::TlsAlpn01 => matches!(self, Self::TlsAlpn { .. }),
@@ -299,7 +312,10 @@ impl ChallengeMethod {
     pub fn can_prove(&self, identifier: &Identifier) -> bool {
         match self {
             Self::Dns { .. } => !matches!(identifier, Identifier::Ip(_)),
-            Self::Http { .. } | Self::TlsAlpn { .. } | Self::Webroot { .. } => !identifier.is_wildcard(),
+            Self::Manual { challenge: ChallengeType::Dns01, .. } => !matches!(identifier, Identifier::Ip(_)),
+            Self::Http { .. } | Self::Manual { .. } | Self::TlsAlpn { .. } | Self::Webroot { .. } => {
+                !identifier.is_wildcard()
+            }
         }
     }
 
@@ -322,6 +338,7 @@ impl fmt::Display for ChallengeMethod {
         match self {
             Self::Dns { provider, .. } => write!(f, "dns:{provider}"),
             Self::Http { listen } => listener(f, "http", listen),
+            Self::Manual { challenge, auth_hook, .. } => write!(f, "{challenge} by {auth_hook}"),
             Self::TlsAlpn { listen } => listener(f, "tls-alpn", listen),
             Self::Webroot { dir } => write!(f, "webroot:{}", dir.display()),
         }

@@ -21,6 +21,12 @@ pub(crate) struct MethodArgs {
 pub(crate) enum MethodArg {
     Dns(String),
     Http(Option<SocketAddr>),
+    /// Hooks as certbot has them, for one type of challenge.
+    Manual {
+        challenge: String,
+        auth: String,
+        cleanup: Option<String>,
+    },
     TlsAlpn(Option<SocketAddr>),
     Webroot(PathBuf),
 }
@@ -49,9 +55,25 @@ struct Options {
     #[arg(long, env = "ACME_WEBROOT", hide_env = true, value_name = "DIR")]
     #[arg(short_alias = 'w', aliases = ["webroot-path"])]
     webroot: Option<PathBuf>,
-    /// Answer dns-01 through the API of a DNS service; acmectl dns lists them
+    /// Answer dns-01 through the API of a DNS service, or a program; acmectl dns lists them
     #[arg(long, env = "ACME_DNS", hide_env = true, value_name = "PROVIDER")]
     dns: Option<String>,
+    /// Let this program answer http-01 or dns-01; it is told all in the variables of certbot's manual
+    /// hooks. Split into words, and given to no shell
+    #[arg(long, env = "ACME_MANUAL_AUTH_HOOK", hide_env = true, value_name = "CMD")]
+    #[arg(conflicts_with_all = ["dns", "http", "http_listen", "webroot"])]
+    manual_auth_hook: Option<String>,
+    /// Let this program take away what that one has put in place
+    #[arg(long, env = "ACME_MANUAL_CLEANUP_HOOK", hide_env = true, value_name = "CMD")]
+    #[arg(requires = "manual_auth_hook")]
+    manual_cleanup_hook: Option<String>,
+    /// What those are for: http, dns, or both in an order
+    #[arg(long, env = "ACME_PREFERRED_CHALLENGES", hide_env = true, value_name = "TYPE")]
+    #[arg(value_delimiter = ',', requires = "manual_auth_hook", default_values = ["http", "dns"])]
+    preferred_challenges: Vec<String>,
+    /// Accepted for scripts: the hooks say it
+    #[arg(long, hide = true, requires = "manual_auth_hook")]
+    manual: bool,
     /// For some names another way: http, tls-alpn, either with :ADDR:PORT, webroot:DIR or
     /// dns:PROVIDER; *.example.com is all names below example.com; empty: for none
     #[arg(long, env = "ACME_CHALLENGE", hide_env = true, value_name = "PATTERN=METHOD")]
@@ -73,6 +95,16 @@ impl clap::FromArgMatches for MethodArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let options = Options::from_arg_matches(matches)?;
         let is_said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let manual = options.manual_auth_hook.into_iter().flat_map(|auth| {
+            let (auth, cleanup) = (auth, options.manual_cleanup_hook.clone());
+            let manual = move |challenge| MethodArg::Manual {
+                challenge,
+                auth: auth.clone(),
+                cleanup: cleanup.clone(),
+            };
+            options.preferred_challenges.clone().into_iter().map(manual)
+        });
+        let manual = manual.map(|manual| ("manual_auth_hook", Some(manual)));
         let (http, tls) = (options.http.then_some(None), options.tls_alpn.then_some(None));
         let given = [
             ("http", http.map(MethodArg::Http)),
@@ -82,6 +114,7 @@ impl clap::FromArgMatches for MethodArgs {
             ("tls_alpn_listen", options.tls_alpn_listen.map(Some).map(MethodArg::TlsAlpn)),
             ("dns", options.dns.map(MethodArg::Dns)),
         ];
+        let given: Vec<_> = given.into_iter().chain(manual).collect();
         // A variable is there for whoever says nothing.
         let is_any_said = given.iter().any(|(id, _)| is_said(id));
         let mut given: Vec<_> = given

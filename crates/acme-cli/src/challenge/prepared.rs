@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::listeners::Listeners;
 use crate::output::Output;
 use crate::report;
+use crate::scripts::{Form, Manual, Scripts};
 
 /// What proves control of the names, ready.
 pub(crate) struct Prepared {
@@ -134,7 +135,7 @@ fn set_up(
             let how = format!("dns-01 through {}", dns::title(provider));
             let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
             let resolver = dns::answering(&context.settings.resolver, &first);
-            let ready = dns::prepare(provider, files, resolver.as_ref().ok().cloned(), &context.output)?;
+            let ready = dns::prepare(context, provider, files, resolver.as_ref().ok().cloned())?;
             ready.tell_needs(&context.output);
             let solver = seen_everywhere(ready.solver, resolver, &context.output);
             Ok(Ready { solver, how, dev_port: None })
@@ -150,6 +151,14 @@ fn set_up(
                 (false, _) => checked(listener, reach, &context.output),
             };
             Ok(Ready { solver, how, dev_port: Some(ValidationPort::Http(address.port())) })
+        }
+        ChallengeMethod::Manual { challenge, auth_hook, cleanup_hook } => {
+            let manual = Manual::new(auth_hook, cleanup_hook.as_deref(), challenge)?;
+            let how = format!("{challenge} through {auth_hook}");
+            let is_dns = *challenge == ChallengeType::Dns01;
+            let solver = if is_dns { dns_hooks(context, manual, names) } else { http_hooks(context, manual) };
+            let http_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
+            Ok(Ready { solver, how, dev_port: (!is_dns).then_some(http_port) })
         }
         ChallengeMethod::TlsAlpn { listen } => {
             let listener = Listeners::<TlsAlpn01>::open(inherited, &listen_at(listen, TLS_PORT, is_dev))
@@ -169,6 +178,18 @@ fn set_up(
         }
         _ => Err(ChallengeError::Method),
     }
+}
+
+fn http_hooks(context: &Context, manual: Manual) -> Box<dyn Solver + Send> {
+    let scripts = Scripts::new(context, Form::Manual(manual), None);
+    checked(scripts, context.settings.http_reach, &context.output)
+}
+
+fn dns_hooks(context: &Context, manual: Manual, names: &[Identifier]) -> Box<dyn Solver + Send> {
+    let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
+    let resolver = dns::answering(&context.settings.resolver, &first);
+    let scripts = Scripts::new(context, Form::Manual(manual), resolver.as_ref().ok().cloned());
+    seen_everywhere(Box::new(scripts), resolver, &context.output)
 }
 
 impl Prepared {

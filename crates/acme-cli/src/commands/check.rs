@@ -82,7 +82,9 @@ impl Plan {
     /// What answers at port 80, where that is how control is proved.
     fn at_port_80(&self, context: &Context, names: &[Identifier]) -> Result<Vec<Vec<Finding>>, Error> {
         let nothing = || Ok(names.iter().map(|_| Vec::new()).collect());
-        if self.method != ChallengeType::Http01 || names.iter().any(Identifier::is_wildcard) {
+        // Somebody's programs are not called to try something out.
+        let is_manual = matches!(self.settings.challenge.first(), ChallengeMethod::Manual { .. });
+        if self.method != ChallengeType::Http01 || is_manual || names.iter().any(Identifier::is_wildcard) {
             return nothing();
         }
         match challenge::prepare_unchecked(self.settings.challenge.first()) {
@@ -163,6 +165,7 @@ fn issuer(context: &Context, settings: &Settings, directory: Option<&Directory>)
 fn method(challenge: &ChallengeMethod) -> ChallengeType {
     match challenge {
         ChallengeMethod::Http { .. } | ChallengeMethod::Webroot { .. } => ChallengeType::Http01,
+        ChallengeMethod::Manual { challenge, .. } => challenge.clone(),
         ChallengeMethod::TlsAlpn { .. } => ChallengeType::TlsAlpn01,
         ChallengeMethod::Dns { .. } | _ => ChallengeType::Dns01,
     }

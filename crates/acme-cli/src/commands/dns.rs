@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::dns::Way;
 use crate::error::Error;
 use crate::exit::Status;
+use crate::scripts::{self, Kind};
 
 pub(crate) fn run(context: &Context, args: &DnsArgs) -> Result<Status, Error> {
     match &args.provider {
@@ -32,7 +33,11 @@ fn all(context: &Context) {
         context.output.event("dns", members(way));
         let needed = way.variables().iter().filter(|variable| variable.need != Need::Optional);
         let needed: Vec<&str> = needed.map(|variable| variable.name).collect();
-        table.add_row([way.name(), way.title(), exercise(way.exercise()), &needed.join(" ")]);
+        let needs = match way {
+            Way::Script(kind) => kind.named().to_owned(),
+            Way::Service(_) => needed.join(" "),
+        };
+        table.add_row([way.name(), way.title(), exercise(way.exercise()), &needs]);
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
@@ -45,7 +50,10 @@ fn all(context: &Context) {
 
 fn sheet(way: Way) -> Sheet {
     let mut sheet = Sheet::default();
-    sheet.add("service", format!("{} (--dns {})", way.title(), way.name()));
+    match way {
+        Way::Script(kind) => script(&mut sheet, kind),
+        Way::Service(service) => sheet.add("service", format!("{} (--dns {})", service.title, service.name)),
+    }
     sheet.add("tried with", exercise(way.exercise()));
     for variable in way.variables() {
         sheet.add(variable.name, meaning(variable));
@@ -56,8 +64,25 @@ fn sheet(way: Way) -> Sheet {
             sheet.go_on(format!("or the path of a file with it in {path}"));
         }
     }
-    sheet.add("files", "each can be the path of a file with it instead, with _FILE behind its name");
+    if matches!(way, Way::Service(_)) {
+        sheet.add("files", "each can be the path of a file with it instead, with _FILE behind its name");
+    }
     sheet
+}
+
+fn script(sheet: &mut Sheet, kind: Kind) {
+    sheet.add("calls", kind.title());
+    sheet.add("option", format!("--dns {}", kind.named()));
+    sheet.go_on(format!("or --dns {}", kind.named_otherwise()));
+    let [present, cleanup] = kind.calls();
+    sheet.add("to prove", present);
+    sheet.add("afterwards", cleanup);
+    sheet.go_on("NAME is where the record has to be: where a CNAME leads to, if there is one");
+    sheet.go_on("one call at a time, 300 s each at most, or what --hook-timeout says");
+    let (first, rest) = scripts::VARIABLES.split_at(scripts::VARIABLES.len() / 2);
+    sheet.add("it is told", first.join(" "));
+    sheet.go_on(rest.join(" "));
+    sheet.add("remembered", kind.remembered());
 }
 
 fn meaning(variable: &Variable) -> String {

@@ -83,8 +83,14 @@ Challenge:
                                      names leads
       --webroot <DIR>                Leave http-01 responses in the directory that a web server
                                      serves as /
-      --dns <PROVIDER>               Answer dns-01 through the API of a DNS service; acmectl dns
-                                     lists them
+      --dns <PROVIDER>               Answer dns-01 through the API of a DNS service, or a program;
+                                     acmectl dns lists them
+      --manual-auth-hook <CMD>       Let this program answer http-01 or dns-01; it is told all in
+                                     the variables of certbot's manual hooks. Split into words, and
+                                     given to no shell
+      --manual-cleanup-hook <CMD>    Let this program take away what that one has put in place
+      --preferred-challenges <TYPE>  What those are for: http, dns, or both in an order [default:
+                                     http dns]
       --challenge <PATTERN=METHOD>   For some names another way: http, tls-alpn, either with
                                      :ADDR:PORT, webroot:DIR or dns:PROVIDER; *.example.com is all
                                      names below example.com; empty: for none

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use acme_proto::ChallengeType;
 use acme_store::{Account, CertificateName, CertificateRecord, ChallengeMethod, ChallengeMethods, Settings};
 
 use crate::invocation::quoted;
+use crate::scripts::Manual;
 use crate::settings::Global;
 
 /// The line, to paste here or on another machine.
@@ -72,7 +74,25 @@ fn challenges(settings: &Settings) -> Vec<(&'static str, Option<String>)> {
     if settings.challenge == ChallengeMethods::default() {
         return patterns.collect();
     }
-    settings.challenge.iter().filter_map(for_all).chain(patterns).collect()
+    settings.challenge.iter().filter_map(for_all).chain(manual(&settings.challenge)).chain(patterns).collect()
+}
+
+/// The hooks of certbot, which are one way for each type of challenge.
+fn manual(methods: &ChallengeMethods) -> Vec<(&'static str, Option<String>)> {
+    let hooks = |method: &ChallengeMethod| {
+        let ChallengeMethod::Manual { auth_hook, cleanup_hook, .. } = method else { return None };
+        Some((auth_hook.clone(), cleanup_hook.clone()))
+    };
+    let Some((auth, cleanup)) = methods.iter().find_map(hooks) else { return Vec::new() };
+    let types = Manual::TYPES.iter().filter(|kind| {
+        methods
+            .iter()
+            .any(|one| matches!(one, ChallengeMethod::Manual { challenge, .. } if challenge == *kind))
+    });
+    let types: Vec<&str> = types.map(ChallengeType::as_str).collect();
+    let cleanup = cleanup.map(|hook| ("--manual-cleanup-hook", Some(hook)));
+    let options = [("--manual-auth-hook", Some(auth))].into_iter().chain(cleanup);
+    options.chain([("--preferred-challenges", Some(types.join(",")))]).collect()
 }
 
 fn for_all(method: &ChallengeMethod) -> Option<(&'static str, Option<String>)> {
@@ -85,6 +105,6 @@ fn for_all(method: &ChallengeMethod) -> Option<(&'static str, Option<String>)> {
         ChallengeMethod::Http { listen } => Some(listener("--http", "--http-listen", listen)),
         ChallengeMethod::TlsAlpn { listen } => Some(listener("--tls-alpn", "--tls-alpn-listen", listen)),
         ChallengeMethod::Webroot { dir } => Some(("--webroot", Some(dir.display().to_string()))),
-        _ => None,
+        ChallengeMethod::Manual { .. } | _ => None,
     }
 }
