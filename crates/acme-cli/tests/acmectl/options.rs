@@ -44,7 +44,7 @@ Try it without a CA, a network or root rights: acmectl issue www.example.test --
 #[test]
 fn help_of_issue() {
     let help = World::new().run("issue --help").stdout();
-    let (before, rest) = help.split_once("Certificate:\n").unwrap();
+    let (before, rest) = help.split_once("Challenge:\n").unwrap();
     let (_, after) = rest.split_once("Hooks:\n").unwrap();
     snapbox::assert_data_eq!(
         before,
@@ -72,7 +72,36 @@ Options:
                                     [default: the text in ACME_EAB_HMAC_KEY]
   -h, --help                        Print help
 
-Challenge:
+
+"#]]
+    );
+    snapbox::assert_data_eq!(
+        after,
+        str![[r#"
+      --deploy-hook <CMD>  Run this program for each certificate published, with RENEWED_LINEAGE and
+                           RENEWED_DOMAINS
+      --reload <CMD>       Run this program once after a run that published something
+
+Global options:
+      --dir <DIR>        Where everything is kept [default: /var/lib/acmectl for root, else
+                         $XDG_STATE_HOME/acmectl]
+      --json             Print JSON Lines on standard output
+  -q, --quiet            Print failures only
+  -v, --verbose...       Log to standard error what happens; twice: each request
+      --log-file <FILE>  Append a log to a file
+
+"#]]
+    );
+}
+
+#[test]
+fn help_of_challenges() {
+    let help = World::new().run("issue --help").stdout();
+    let (_, rest) = help.split_once("Challenge:\n").unwrap();
+    let (challenge, _) = rest.split_once("Certificate:\n").unwrap();
+    snapbox::assert_data_eq!(
+        challenge,
+        str![[r#"
       --http                         Answer http-01 on port 80 (the default); of several ways, each
                                      is for what the one before it can't prove: where the CA does
                                      not offer it or refuses it, and of wildcards
@@ -95,23 +124,6 @@ Challenge:
                                      :ADDR:PORT, webroot:DIR or dns:PROVIDER; *.example.com is all
                                      names below example.com; empty: for none
 
-
-"#]]
-    );
-    snapbox::assert_data_eq!(
-        after,
-        str![[r#"
-      --deploy-hook <CMD>  Run this program for each certificate published, with RENEWED_LINEAGE and
-                           RENEWED_DOMAINS
-      --reload <CMD>       Run this program once after a run that published something
-
-Global options:
-      --dir <DIR>        Where everything is kept [default: /var/lib/acmectl for root, else
-                         $XDG_STATE_HOME/acmectl]
-      --json             Print JSON Lines on standard output
-  -q, --quiet            Print failures only
-  -v, --verbose...       Log to standard error what happens; twice: each request
-      --log-file <FILE>  Append a log to a file
 
 "#]]
     );
