@@ -9,15 +9,10 @@ pub(crate) fn service_replies(data: &[u8]) {
     let (first, rest) = split(data, b'\n');
     let (name, action) = split(first, b' ');
     let Some(service) = str::from_utf8(name).ok().and_then(service) else { return };
-    let credential = |name: &str| match name.rsplit('_').next() {
-        Some("TOKEN" | "KEY") => Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
-        Some("URL") => Some("https://dns.example/".to_owned()),
-        _ => None,
-    };
-    let Ok(provider) = service.provider(&credential) else { return };
+    let provider = service.provider(&|name| credential(name).map(str::to_owned)).expect("credentials");
     let mut responses = rest.split(|byte| *byte == 0);
     let mut peer = |_: &_| responses.next().map_or_else(gone, response);
-    let owner = "_acme-challenge.www.a.example".to_owned();
+    let owner = OWNER.to_owned();
     let found = drive(find_zones(provider.clone(), vec![owner.clone()]), &mut (), None, &mut peer);
     let Ok(Ok(zones)) = found else { return };
     let action = if action == b"remove" { Action::Remove } else { Action::Add };
@@ -28,9 +23,26 @@ pub(crate) fn service_replies(data: &[u8]) {
     }
 }
 
+/// Something for every variable by which a service knows who writes.
+fn credential(name: &str) -> Option<&'static str> {
+    match name {
+        // With them, only one zone would be looked at.
+        "AWS_HOSTED_ZONE_ID" | "GCE_ZONE_ID" => None,
+        "ACME_DNS_FULLDOMAIN" => Some(OWNER),
+        _ => match name.rsplit('_').next() {
+            Some("BASE" | "URL") => Some("https://dns.example/"),
+            Some("ID" | "PROJECT" | "USERNAME") => Some("a-name"),
+            Some("KEY" | "PASSWORD" | "SECRET" | "TOKEN") => Some("0123456789abcdef0123456789abcdef01234567"),
+            _ => None,
+        },
+    }
+}
+
 /// The value of a TXT record in quotes.
 pub(crate) fn txt_value(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     assert_eq!(unquoted(&quoted(text)), text);
     let _ = unquoted(text);
 }
+
+const OWNER: &str = "_acme-challenge.www.a.example";

@@ -43,6 +43,21 @@ fn every_target_has_a_program_and_a_corpus() {
     }
 }
 
+/// A service that no input names is not fuzzed.
+#[test]
+fn every_dns_service_has_an_input() {
+    let first_word = |path: PathBuf| {
+        let data = fs::read(path).expect("an input");
+        let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        String::from_utf8_lossy(line).split(' ').next().unwrap_or_default().to_owned()
+    };
+    let named: BTreeSet<String> = inputs("dns_service").into_iter().map(first_word).collect();
+    for service in acme_solver::dns::services() {
+        let mut names = std::iter::once(&service.name).chain(service.aliases);
+        assert!(names.any(|name| named.contains(*name)), "{}", service.name);
+    }
+}
+
 fn inputs(name: &str) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(fuzz().join("corpus").join(name))
         .expect("a corpus")
