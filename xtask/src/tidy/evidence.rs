@@ -1,12 +1,14 @@
-//! The table of the protocol: what it names has to be there.
+//! The tables of what is proved: what they name has to be there.
 
 use super::Problem;
 use super::workspace::Workspace;
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<Problem> {
-    let Some((path, text)) = workspace.texts.iter().find(|(path, _)| path == TABLE) else {
-        return Vec::new();
-    };
+    let tables = workspace.texts.iter().filter(|(path, _)| TABLES.contains(&path.as_str()));
+    tables.flat_map(|(path, text)| of_table(workspace, path, text)).collect()
+}
+
+fn of_table(workspace: &Workspace, path: &str, text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with('|')) {
         if line.trim_matches('|').split('|').any(|cell| cell.trim().is_empty()) {
@@ -45,7 +47,7 @@ fn is_there(workspace: &Workspace, name: &str) -> bool {
     }
 }
 
-const TABLE: &str = "docs/protocol.md";
+const TABLES: [&str; 2] = ["docs/dns.md", "docs/protocol.md"];
 
 #[cfg(test)]
 mod tests {
@@ -56,7 +58,7 @@ mod tests {
         let source = ("crates/acme-proto/tests/proto/orders.rs", "fn order_is_made() {}");
         let workspace = Workspace {
             packages: vec![package("acme-proto", &[])],
-            texts: vec![(TABLE.to_owned(), table.to_owned())],
+            texts: vec![(TABLES[0].to_owned(), table.to_owned())],
             ..sources(&[source])
         };
         check(&workspace).iter().map(|problem| problem.line).collect()

@@ -100,6 +100,33 @@ fn refusal_of_the_service_is_shown_without_the_key() {
     assert!(run.stderr().contains("no zone for _acme-challenge.other.test"), "{}", run.stderr());
 }
 
+/// The table of `docs/dns.md` has each way once, with what it was tried with.
+#[test]
+fn each_way_has_its_line_in_the_documentation() {
+    let run = World::new().run("dns --json");
+    let ways: Vec<Value> = run.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut listed: Vec<(String, String, bool)> = ways
+        .iter()
+        .map(|way| {
+            let text = |member: &str| way[member].as_str().unwrap().to_owned();
+            (text("provider"), text("title"), way["tried_with_the_real_service"] == true)
+        })
+        .collect();
+    let table = include_str!("../../../../docs/dns.md");
+    let rows = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let mut documented: Vec<(String, String, bool)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            assert!(cells[2].starts_with("the real one: ") || cells[2] == "a stand-in", "{row}");
+            (cells[0].trim_matches('`').to_owned(), cells[1].to_owned(), cells[2] != "a stand-in")
+        })
+        .collect();
+    listed.sort();
+    documented.sort();
+    assert_eq!(listed, documented, "docs/dns.md has other ways than `acmectl dns`");
+}
+
 #[test]
 fn each_service_is_listed_with_what_it_needs() {
     let world = World::new();
