@@ -14,6 +14,7 @@ use crate::advice::Advice;
 use crate::dns::DnsSetupError;
 use crate::hooks::HookError;
 use crate::invocation::{self, Invocation};
+use crate::responder::ResponderError;
 
 pub(crate) use prepared::{Detour, Prepared, prepare};
 
@@ -32,6 +33,8 @@ pub(crate) enum ChallengeError {
     Method,
     #[error(transparent)]
     NotPermitted(Unbound),
+    #[error(transparent)]
+    Responder(#[from] ResponderError),
     #[error("the webroot can't be used")]
     Webroot(#[from] WebrootError),
     #[error("control of {identifier} can't be proved this way: {}", why_not(identifier))]
@@ -52,6 +55,7 @@ impl ChallengeError {
             }
             Self::Method => vec![Advice::text("give --dns PROVIDER, --http, --tls-alpn or --webroot DIR")],
             Self::NotPermitted(Unbound { over, .. }) => not_permitted(over.proxied(&line)),
+            Self::Responder(error) => error.advice(),
             Self::Webroot(WebrootError::Missing { .. } | WebrootError::NotADirectory { .. }) => {
                 vec![Advice::text("give the directory that the web server serves as /")]
             }
@@ -89,6 +93,7 @@ impl std::error::Error for Unbound {
 /// What a listener of our own answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Over {
+    Dns,
     Http,
     Tls,
 }
@@ -96,6 +101,7 @@ pub(crate) enum Over {
 impl Over {
     fn option(self) -> &'static str {
         match self {
+            Self::Dns => "--dns-listen",
             Self::Http => "--http-listen",
             Self::Tls => "--tls-alpn-listen",
         }
@@ -104,6 +110,10 @@ impl Over {
     /// The way past a server that has to stay at the port.
     fn proxied(self, line: &Invocation) -> Vec<Advice> {
         match self {
+            Self::Dns => vec![
+                Advice::text("answer at another port, to which the firewall leads port 53 from outside:"),
+                Advice::paste(line.with("--dns-listen 127.0.0.1:5353")),
+            ],
             Self::Http => vec![
                 Advice::text(
                     "answer at another port, to which a proxy passes /.well-known/acme-challenge/ on:",
@@ -118,8 +128,11 @@ impl Over {
         }
     }
 
-    fn error(self, error: BindError) -> ChallengeError {
+    pub(crate) fn error(self, error: BindError) -> ChallengeError {
         match error {
+            BindError::ServerInZone { .. } | BindError::ServerName(_) | BindError::ZoneName(_) => {
+                ResponderError::Name(error).into()
+            }
             BindError::InUse { address } => {
                 let owner = acme_solver::port_owner(address.port());
                 ChallengeError::InUse { over: self, address, owner }
@@ -178,7 +191,7 @@ fn in_use_advice(
             Advice::text("let the server that is there answer, through the directory it serves as /:"),
             Advice::paste(line.with("--webroot /var/www/html")),
         ],
-        Over::Tls => Vec::new(),
+        Over::Dns | Over::Tls => Vec::new(),
     };
     advice.extend(over.proxied(line));
     advice.push(Advice::text("stop that server while this runs:"));

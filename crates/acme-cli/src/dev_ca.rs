@@ -27,6 +27,8 @@ pub(crate) struct DevCa {
 /// Where the test CA has to look.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ValidationPort {
+    /// For the records of DNS challenges: what this server says.
+    Dns(SocketAddr),
     /// For http-01.
     Http(u16),
     /// For tls-alpn-01.
@@ -129,6 +131,7 @@ impl DevCa {
     /// Validates at a port.
     pub(crate) fn validate_at(&self, port: ValidationPort) {
         match port {
+            ValidationPort::Dns(server) => self.ca.validate_dns_at(server),
             ValidationPort::Http(port) => self.ca.validate_http_at(port),
             ValidationPort::Tls(port) => self.ca.validate_tls_at(port),
         }

@@ -18,6 +18,7 @@ use crate::challenge::ChallengeError;
 use crate::context::Context;
 use crate::error::Error;
 use crate::output::Output;
+use crate::responder;
 use crate::scripts::{self, ScriptError, Scripts};
 use crate::settings;
 
@@ -141,6 +142,9 @@ fn service_solver(
 
 /// What a text stands for, for people.
 pub(crate) fn title(text: &str) -> &str {
+    if text == responder::NAME {
+        return responder::TITLE;
+    }
     match Way::find(text) {
         Ok(Way::Script(_)) | Err(_) => text,
         Ok(way @ Way::Service(_)) => way.title(),
@@ -149,6 +153,9 @@ pub(crate) fn title(text: &str) -> &str {
 
 /// What to remember of a way: its name, and the files that have its credentials now.
 pub(crate) fn method(text: &str) -> Result<ChallengeMethod, Error> {
+    if text == responder::NAME {
+        return Ok(ChallengeMethod::Dns { provider: text.to_owned(), files: BTreeMap::new() });
+    }
     let way = Way::find(text).map_err(ChallengeError::from)?;
     if let Way::Script(kind) = way {
         let remembered = kind.remember(text, &environment).map_err(DnsSetupError::from);

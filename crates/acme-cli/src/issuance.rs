@@ -62,9 +62,8 @@ pub(crate) struct Before {
 
 /// Finds out whether all is right on this side, and takes the port.
 pub(crate) fn prepare(context: &Context, settings: &Settings, before: Before) -> Result<Ready, Error> {
-    let is_dev = ca::kind(&settings.ca) == Kind::Dev;
     let request = request(settings, before, context.now())?;
-    let prepared = challenge::prepare(context, settings, is_dev)?;
+    let prepared = challenge::prepare(context, settings)?;
     Ok(Ready { request, prepared })
 }
 

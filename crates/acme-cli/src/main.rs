@@ -41,6 +41,7 @@ mod program;
 mod progress;
 mod rehearsal;
 mod report;
+mod responder;
 mod schedule;
 mod scripts;
 mod settings;

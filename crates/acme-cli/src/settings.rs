@@ -10,7 +10,7 @@ use acme_solver::Resolver;
 use acme_store::{CaSettings, CertificateName, InvalidName, Settings, Store};
 
 use crate::advice::Advice;
-use crate::args::{BindingArgs, GlobalArgs, IssueArgs};
+use crate::args::{BindingArgs, GlobalArgs, IssueArgs, ResponderArgs};
 use crate::binding::ExternalAccount;
 use crate::ca;
 use crate::error::Error;
@@ -126,6 +126,8 @@ pub(crate) struct IssueOptions {
     pub(crate) ca_root: Option<(PathBuf, String)>,
     pub(crate) account: Option<String>,
     pub(crate) methods: Methods,
+    pub(crate) dns_account: Option<bool>,
+    pub(crate) responder: ResponderArgs,
     pub(crate) key_type: Option<KeyType>,
     pub(crate) csr: Option<PathBuf>,
     pub(crate) reuse_key: Option<bool>,
@@ -176,6 +178,8 @@ impl IssueOptions {
             ca_root: ca_root.transpose()?,
             account: args.account,
             methods: Methods::resolve(args.method)?,
+            dns_account: args.dns_account.then_some(true),
+            responder: args.responder,
             key_type: args.key_type.map(|text| text.parse()).transpose().map_err(SettingError::from)?,
             csr,
             reuse_key: if args.reuse_key { Some(true) } else { args.new_key.then_some(false) },
@@ -225,6 +229,9 @@ impl IssueOptions {
             settings.account.clone_from(account);
         }
         self.methods.merge_into(&mut settings);
+        if let Some(dns_account) = self.dns_account {
+            settings.dns_account = dns_account;
+        }
         if let Some(key_type) = self.key_type {
             settings.key_type = Some(key_type.to_string());
         }
@@ -240,6 +247,9 @@ impl IssueOptions {
             (settings.profile, settings.preferred_profile) = (None, None);
         }
         let members = [
+            (&self.responder.dns_listen, &mut settings.dns_listen),
+            (&self.responder.dns_name, &mut settings.dns_name),
+            (&self.responder.dns_zone, &mut settings.dns_zone),
             (&self.profile, &mut settings.profile),
             (&self.preferred_profile, &mut settings.preferred_profile),
             (&self.preferred_chain, &mut settings.preferred_chain),

@@ -7,6 +7,7 @@ use acme_store::{ChallengeMethod, Store};
 use crate::context::Context;
 use crate::dns;
 use crate::error::Error;
+use crate::responder;
 use crate::scripts::{Form, Manual, Scripts};
 
 /// Takes away what is in place and belongs to nobody any more. What can't be is left for the next
@@ -17,6 +18,8 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
         let Ok(_lock) = store.lock_certificate(&presented.certificate) else { continue };
         let challenge = std::slice::from_ref(&presented.challenge);
         let is_gone = match &presented.method {
+            // A listener's responses end with its process.
+            ChallengeMethod::Dns { provider, .. } if provider == responder::NAME => true,
             ChallengeMethod::Dns { provider, files } => {
                 let name = presented.challenge.identifier.base().to_string();
                 // The record is where the name leads to, as when it was written.
@@ -43,8 +46,11 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
                     Err(error) => matches!(error, acme_solver::WebrootError::Missing { .. }),
                 }
             }
-            // A listener's responses end with its process.
-            ChallengeMethod::Http { .. } | ChallengeMethod::TlsAlpn { .. } | _ => true,
+            // These too; and a record that is to stay stays.
+            ChallengeMethod::DnsPersist
+            | ChallengeMethod::Http { .. }
+            | ChallengeMethod::TlsAlpn { .. }
+            | _ => true,
         };
         let identifier = &presented.challenge.identifier;
         if is_gone {

@@ -28,6 +28,7 @@ mod acmectl {
     mod relay;
     mod renew;
     mod renewal_info;
+    mod responder;
     mod revoke;
     mod scripts;
     mod show;

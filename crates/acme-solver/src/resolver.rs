@@ -190,6 +190,15 @@ impl Resolver {
         Self { authoritative_port: port, ..self }
     }
 
+    /// The first resolver that is asked as DNS has it, without HTTPS.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.upstreams.iter().find_map(|upstream| match upstream {
+            Upstream::Dns(address) => Some(*address),
+            Upstream::Https(_) => None,
+        })
+    }
+
     /// How long one try may take; a question is tried twice.
     #[must_use]
     pub fn time_limit(self, time_limit: Duration) -> Self {

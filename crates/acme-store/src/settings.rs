@@ -32,6 +32,18 @@ pub struct Settings {
     /// every name that ends in `.example.com`, the wildcard itself included.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub challenges: BTreeMap<String, ChallengeMethods>,
+    /// Whether dns-account-01 is preferred to dns-01.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dns_account: bool,
+    /// Where the DNS server in the command listens, as it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_listen: Option<String>,
+    /// The name of the DNS server in the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_name: Option<String>,
+    /// The zone of the DNS server in the command that names lead into as CNAMEs, if they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_zone: Option<String>,
     /// The kind of key, as the command names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_type: Option<String>,
@@ -258,6 +270,8 @@ pub enum ChallengeMethod {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         files: BTreeMap<String, PathBuf>,
     },
+    /// dns-persist-01, by records that somebody has put in place to stay.
+    DnsPersist,
     /// http-01 by a listener of our own.
     Http {
         /// Where it listens; port 80 of both address families if empty.
@@ -297,9 +311,8 @@ impl ChallengeMethod {
         match kind {
             ChallengeType::Http01 => matches!(self, Self::Http { .. } | Self::Webroot { .. }),
             ChallengeType::TlsAlpn01 => matches!(self, Self::TlsAlpn { .. }),
-            ChallengeType::Dns01 | ChallengeType::DnsAccount01 | ChallengeType::DnsPersist01 => {
-                matches!(self, Self::Dns { .. })
-            }
+            ChallengeType::Dns01 | ChallengeType::DnsAccount01 => matches!(self, Self::Dns { .. }),
+            ChallengeType::DnsPersist01 => matches!(self, Self::DnsPersist),
             ChallengeType::Other(_) | _ => false,
         }
     }
@@ -311,7 +324,7 @@ impl ChallengeMethod {
     #[must_use]
     pub fn can_prove(&self, identifier: &Identifier) -> bool {
         match self {
-            Self::Dns { .. } => !matches!(identifier, Identifier::Ip(_)),
+            Self::Dns { .. } | Self::DnsPersist => !matches!(identifier, Identifier::Ip(_)),
             Self::Manual { challenge: ChallengeType::Dns01, .. } => !matches!(identifier, Identifier::Ip(_)),
             Self::Http { .. } | Self::Manual { .. } | Self::TlsAlpn { .. } | Self::Webroot { .. } => {
                 !identifier.is_wildcard()
@@ -337,6 +350,7 @@ impl fmt::Display for ChallengeMethod {
         };
         match self {
             Self::Dns { provider, .. } => write!(f, "dns:{provider}"),
+            Self::DnsPersist => f.write_str("dns-persist"),
             Self::Http { listen } => listener(f, "http", listen),
             Self::Manual { challenge, auth_hook, .. } => write!(f, "{challenge} by {auth_hook}"),
             Self::TlsAlpn { listen } => listener(f, "tls-alpn", listen),

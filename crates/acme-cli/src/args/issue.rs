@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
-use super::{BindingArgs, MethodArgs};
+use super::{BindingArgs, MethodArgs, ResponderArgs};
 
 /// Obtain a certificate, or leave it if it is right and not due
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,12 @@ pub(crate) struct IssueArgs {
 
     #[command(flatten)]
     pub(crate) method: MethodArgs,
+    #[command(flatten)]
+    pub(crate) responder: ResponderArgs,
+    /// Prefer dns-account-01 to dns-01
+    #[arg(long, env = "ACME_DNS_ACCOUNT", hide_env = true, help_heading = "Challenge")]
+    #[arg(value_parser = FalseyValueParser::new())]
+    pub(crate) dns_account: bool,
 
     /// ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 [default: ecdsa-p256]
     #[arg(long, env = "ACME_KEY_TYPE", hide_env = true, value_name = "TYPE", help_heading = "Certificate")]

@@ -55,7 +55,8 @@ struct Options {
     #[arg(long, env = "ACME_WEBROOT", hide_env = true, value_name = "DIR")]
     #[arg(short_alias = 'w', aliases = ["webroot-path"])]
     webroot: Option<PathBuf>,
-    /// Answer dns-01 through the API of a DNS service, or a program; acmectl dns lists them
+    /// Answer dns-01 through the API of a DNS service, a program, or by this one (builtin); acmectl
+    /// dns lists them
     #[arg(long, env = "ACME_DNS", hide_env = true, value_name = "PROVIDER")]
     dns: Option<String>,
     /// Let this program answer http-01 or dns-01; it is told all in the variables of certbot's manual

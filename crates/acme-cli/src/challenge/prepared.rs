@@ -1,6 +1,7 @@
 //! The solvers of an order's names, set up.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 use acme_solver::{
@@ -10,6 +11,7 @@ use acme_solver::{
 use acme_store::{ChallengeMethod, Settings};
 
 use super::{ChallengeError, HTTP_PORT, Over, TLS_PORT, listen_at};
+use crate::ca::{self, Kind};
 use crate::context::Context;
 use crate::dev_ca::ValidationPort;
 use crate::dns;
@@ -17,6 +19,7 @@ use crate::error::Error;
 use crate::listeners::Listeners;
 use crate::output::Output;
 use crate::report;
+use crate::responder::{self, Responder};
 use crate::scripts::{Form, Manual, Scripts};
 
 /// What proves control of the names, ready.
@@ -27,6 +30,8 @@ pub(crate) struct Prepared {
     /// What did not work, and is not tried again.
     given_up: Vec<(Identifier, ChallengeType)>,
     detours: u32,
+    /// Whether names of the account are preferred to those of everybody.
+    dns_account: bool,
     /// The ports at which the test CA has to look.
     pub(crate) dev_ports: Vec<ValidationPort>,
     output: Output,
@@ -43,11 +48,7 @@ struct Way {
 
 /// Sets up what proves control of the names: takes the ports, checks the webroots, finds the
 /// credentials. A way that can't be had is done without as long as another one is left for each name.
-pub(crate) fn prepare(
-    context: &Context,
-    settings: &Settings,
-    is_dev: bool,
-) -> Result<Prepared, ChallengeError> {
+pub(crate) fn prepare(context: &Context, settings: &Settings) -> Result<Prepared, ChallengeError> {
     let mut wanted = Wanted::default();
     for name in &settings.names {
         wanted.add(name, settings)?;
@@ -57,7 +58,7 @@ pub(crate) fn prepare(
     let mut failed: Vec<(ChallengeMethod, ChallengeError)> = Vec::new();
     let mut ways: Vec<Way> = Vec::new();
     for (method, names) in wanted.methods {
-        match set_up(context, &method, &names, is_dev) {
+        match set_up(context, settings, &method, &names) {
             Ok(ready) => {
                 let member = solver.add(ready.solver);
                 dev_ports.extend(ready.dev_port);
@@ -89,6 +90,7 @@ pub(crate) fn prepare(
         names,
         given_up: Vec::new(),
         detours: 0,
+        dns_account: settings.dns_account,
         dev_ports,
         output: context.output.clone(),
     })
@@ -125,12 +127,16 @@ struct Ready {
 
 fn set_up(
     context: &Context,
+    settings: &Settings,
     method: &ChallengeMethod,
     names: &[Identifier],
-    is_dev: bool,
 ) -> Result<Ready, ChallengeError> {
+    let is_dev = ca::kind(&settings.ca) == Kind::Dev;
     let (reach, inherited) = (context.settings.http_reach, &context.inherited);
     match method {
+        ChallengeMethod::Dns { provider, .. } if provider == responder::NAME => {
+            by_responder(context, settings, names)
+        }
         ChallengeMethod::Dns { provider, files } => {
             let how = format!("dns-01 through {}", dns::title(provider));
             let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
@@ -138,7 +144,8 @@ fn set_up(
             let ready = dns::prepare(context, provider, files, resolver.as_ref().ok().cloned())?;
             ready.tell_needs(&context.output);
             let solver = seen_everywhere(ready.solver, resolver, &context.output);
-            Ok(Ready { solver, how, dev_port: None })
+            let dev_port = context.settings.resolver.address().map(ValidationPort::Dns);
+            Ok(Ready { solver, how, dev_port })
         }
         ChallengeMethod::Http { listen } => {
             let listener = Listeners::<Http01>::open(inherited, &listen_at(listen, HTTP_PORT, is_dev))
@@ -176,7 +183,7 @@ fn set_up(
             let solver = checked(webroot, reach, &context.output);
             Ok(Ready { solver, how, dev_port: Some(dev_port) })
         }
-        _ => Err(ChallengeError::Method),
+        ChallengeMethod::DnsPersist | _ => Err(ChallengeError::Method),
     }
 }
 
@@ -190,6 +197,32 @@ fn dns_hooks(context: &Context, manual: Manual, names: &[Identifier]) -> Box<dyn
     let resolver = dns::answering(&context.settings.resolver, &first);
     let scripts = Scripts::new(context, Form::Manual(manual), resolver.as_ref().ok().cloned());
     seen_everywhere(Box::new(scripts), resolver, &context.output)
+}
+
+/// Answers DNS challenges by a server of our own, if others would find it.
+fn by_responder(
+    context: &Context,
+    settings: &Settings,
+    names: &[Identifier],
+) -> Result<Ready, ChallengeError> {
+    let responder = Responder::of(settings)?;
+    let is_dev = ca::kind(&settings.ca) == Kind::Dev;
+    let mut solver = responder.listen(names, is_dev)?;
+    let address = solver.local_addr();
+    let how = format!("dns-01 answered at {address}");
+    let dev_port = Some(ValidationPort::Dns(responder::reachable(address)));
+    if is_dev {
+        // The test CA asks this very server, whatever is delegated.
+        return Ok(Ready { solver: Box::new(solver), how, dev_port });
+    }
+    let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
+    let resolver = dns::answering(&context.settings.resolver, &first);
+    if let Ok(resolver) = &resolver {
+        responder.check_delegation(resolver, names)?;
+        solver = solver.with_delegation(Arc::new(resolver.clone()));
+    }
+    let solver = seen_everywhere(Box::new(solver), resolver, &context.output);
+    Ok(Ready { solver, how, dev_port })
 }
 
 impl Prepared {
@@ -257,6 +290,14 @@ pub(crate) struct Detour {
 impl Solver for Prepared {
     fn challenge_types(&self, identifier: &Identifier) -> Vec<ChallengeType> {
         let mut types = self.solver.challenge_types(identifier);
+        match (self.dns_account, types.iter().position(|kind| *kind == ChallengeType::Dns01)) {
+            (true, Some(at)) => {
+                types.retain(|kind| *kind != ChallengeType::DnsAccount01);
+                types.insert(at, ChallengeType::DnsAccount01);
+            }
+            (true, None) => {}
+            (false, _) => types.retain(|kind| *kind != ChallengeType::DnsAccount01),
+        }
         types.retain(|kind| {
             !self.given_up.iter().any(|(name, given_up)| name == identifier && given_up == kind)
         });

@@ -1,20 +1,24 @@
 //! `dns`: the DNS services whose APIs can prove control, and what each needs.
 
+use acme_proto::Identifier;
 use acme_solver::dns::{Exercise, Need, Variable};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::sheet::Sheet;
-use crate::args::DnsArgs;
+use crate::args::{DnsArgs, ResponderArgs};
 use crate::challenge::ChallengeError;
 use crate::context::Context;
 use crate::dns::Way;
 use crate::error::Error;
 use crate::exit::Status;
+use crate::names;
+use crate::responder::{self, Responder};
 use crate::scripts::{self, Kind};
 
 pub(crate) fn run(context: &Context, args: &DnsArgs) -> Result<Status, Error> {
     match &args.provider {
+        Some(name) if name == responder::NAME => builtin(context, args)?,
         Some(name) => {
             let way = Way::find(name).map_err(ChallengeError::from)?;
             context.output.event("dns", members(way));
@@ -39,6 +43,7 @@ fn all(context: &Context) {
         };
         table.add_row([way.name(), way.title(), exercise(way.exercise()), &needs]);
     }
+    table.add_row([responder::NAME, responder::TITLE, exercise(Exercise::Real), ""]);
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
     });
@@ -46,6 +51,30 @@ fn all(context: &Context) {
         context.output.result(line.trim_end());
     }
     context.output.progress("  more of one: acmectl dns PROVIDER");
+}
+
+/// What the DNS server in this program needs: records, once.
+fn builtin(context: &Context, args: &DnsArgs) -> Result<(), Error> {
+    let names = match args.domains.as_slice() {
+        [] => vec![EXAMPLE.to_owned()],
+        domains => domains.to_vec(),
+    };
+    let names: Vec<Identifier> = names::parse_all(&names)?.into_iter().map(|name| name.identifier).collect();
+    let ResponderArgs { dns_listen, dns_name, dns_zone } = &args.responder;
+    let responder = Responder::new(dns_listen.as_deref(), dns_name.as_deref(), dns_zone.as_deref());
+    let records = responder.map_err(ChallengeError::from)?.records(&names);
+    context.output.progress(format_args!(
+        "  {}: it needs no credentials, and these records once; issue with --dns {}:",
+        responder::TITLE,
+        responder::NAME
+    ));
+    for record in records {
+        context
+            .output
+            .event("record", json!({"name": record.name, "type": record.kind, "value": record.value}));
+        context.output.result(record);
+    }
+    Ok(())
 }
 
 fn sheet(way: Way) -> Sheet {
@@ -117,3 +146,6 @@ fn exercise(exercise: Exercise) -> &'static str {
         Exercise::Description | _ => "a stand-in",
     }
 }
+
+/// For which records are shown where nobody says.
+const EXAMPLE: &str = "example.com";

@@ -258,6 +258,7 @@ fn method(method: &ChallengeMethod, is_dev: bool) -> String {
         ChallengeMethod::TlsAlpn { listen } => listener("tls-alpn-01", 443, listen, is_dev),
         ChallengeMethod::Dns { provider, .. } => format!("dns-01, through {}", dns::title(provider)),
         ChallengeMethod::Manual { challenge, auth_hook, .. } => format!("{challenge}, through {auth_hook}"),
+        ChallengeMethod::DnsPersist => "dns-persist-01, by a record that stays".to_owned(),
         ChallengeMethod::Webroot { dir } => format!("http-01, through files below {}", dir.display()),
         _ => "one that this version does not know".to_owned(),
     }

@@ -14,7 +14,7 @@ use snapbox::str;
 use super::world::{World, assert_run};
 
 /// A resolver on loopback for the zone `site.test`, of which it is the only server, too.
-struct Resolver {
+pub(super) struct Resolver {
     address: String,
     port: u16,
     is_over: Arc<AtomicBool>,
@@ -23,7 +23,7 @@ struct Resolver {
 
 impl Resolver {
     /// `caa` is what the zone says of CAs; names that start with `no` do not exist.
-    fn start(caa: Option<CAA>) -> Self {
+    pub(super) fn start(caa: Option<CAA>) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -42,7 +42,7 @@ impl Resolver {
         Self { address: address.to_string(), port: address.port(), is_over, thread: Some(thread) }
     }
 
-    fn options(&self) -> String {
+    pub(super) fn options(&self) -> String {
         format!("--resolver {} --dns-port {}", self.address, self.port)
     }
 }

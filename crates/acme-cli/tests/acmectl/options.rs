@@ -112,8 +112,8 @@ fn help_of_challenges() {
                                      names leads
       --webroot <DIR>                Leave http-01 responses in the directory that a web server
                                      serves as /
-      --dns <PROVIDER>               Answer dns-01 through the API of a DNS service, or a program;
-                                     acmectl dns lists them
+      --dns <PROVIDER>               Answer dns-01 through the API of a DNS service, a program, or
+                                     by this one (builtin); acmectl dns lists them
       --manual-auth-hook <CMD>       Let this program answer http-01 or dns-01; it is told all in
                                      the variables of certbot's manual hooks. Split into words, and
                                      given to no shell
@@ -123,6 +123,10 @@ fn help_of_challenges() {
       --challenge <PATTERN=METHOD>   For some names another way: http, tls-alpn, either with
                                      :ADDR:PORT, webroot:DIR or dns:PROVIDER; *.example.com is all
                                      names below example.com; empty: for none
+      --dns-listen <ADDR:PORT>       Where --dns builtin listens [default: port 53 of this machine]
+      --dns-name <NAME>              The server's name with --dns builtin [default: acme-dns.DOMAIN]
+      --dns-zone <ZONE>              The zone of --dns builtin, if names lead into one as CNAMEs
+      --dns-account                  Prefer dns-account-01 to dns-01
 
 
 "#]]

@@ -44,6 +44,9 @@ pub(super) fn line(global: &Global, record: &CertificateRecord, account: Option<
     if global.dir_is_given {
         add(&mut words, "--dir", &global.dir.display().to_string());
     }
+    if settings.dns_account {
+        words.push("--dns-account".into());
+    }
     if settings.reuse_key {
         words.push("--reuse-key".into());
     }
@@ -56,6 +59,9 @@ pub(super) fn line(global: &Global, record: &CertificateRecord, account: Option<
 fn optional(settings: &Settings) -> impl Iterator<Item = (&'static str, &String)> {
     let options = [
         ("--key-type", &settings.key_type),
+        ("--dns-listen", &settings.dns_listen),
+        ("--dns-name", &settings.dns_name),
+        ("--dns-zone", &settings.dns_zone),
         ("--profile", &settings.profile),
         ("--preferred-profile", &settings.preferred_profile),
         ("--preferred-chain", &settings.preferred_chain),
@@ -105,6 +111,7 @@ fn for_all(method: &ChallengeMethod) -> Option<(&'static str, Option<String>)> {
         ChallengeMethod::Http { listen } => Some(listener("--http", "--http-listen", listen)),
         ChallengeMethod::TlsAlpn { listen } => Some(listener("--tls-alpn", "--tls-alpn-listen", listen)),
         ChallengeMethod::Webroot { dir } => Some(("--webroot", Some(dir.display().to_string()))),
+        ChallengeMethod::DnsPersist => Some(("--dns-persist", None)),
         ChallengeMethod::Manual { .. } | _ => None,
     }
 }
