@@ -1,5 +1,7 @@
 //! What is to change in a zone.
 
+use acme_proto::Challenge;
+
 /// TXT values to add to a zone, or to remove from it: all of an order that go there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -8,6 +10,9 @@ pub struct Change {
     pub action: Action,
     /// The records, each name once.
     pub records: Vec<Record>,
+    /// The challenges that they are for, where they are known: most services need no more than the
+    /// records.
+    pub challenges: Vec<Challenge>,
 }
 
 impl Change {
@@ -22,7 +27,13 @@ impl Change {
                 None => records.push(Record { name, values: vec![value] }),
             }
         }
-        Self { action, records }
+        Self { action, records, challenges: Vec::new() }
+    }
+
+    /// Adds the challenges that the records are for.
+    #[must_use]
+    pub fn for_challenges(self, challenges: Vec<Challenge>) -> Self {
+        Self { challenges, ..self }
     }
 }
 

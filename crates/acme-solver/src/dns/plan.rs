@@ -27,6 +27,7 @@ pub(super) struct Plan {
 }
 
 struct Entry {
+    challenge: Challenge,
     identifier: Identifier,
     name: String,
     value: String,
@@ -47,7 +48,8 @@ impl Plan {
                 Ok(name) => (name, State::Named),
                 Err(error) => (String::new(), State::Failed(error)),
             };
-            Entry { identifier: challenge.order_identifier(), name, value: challenge.dns_value(), state }
+            let (identifier, value) = (challenge.order_identifier(), challenge.dns_value());
+            Entry { challenge: challenge.clone(), identifier, name, value, state }
         };
         Self { action, entries: challenges.iter().map(entry).collect() }
     }
@@ -84,8 +86,11 @@ impl Plan {
         zones.sort_unstable();
         zones.dedup();
         let change = |zone: &Zone| {
-            let own = placed.iter().filter(|(other, _)| *other == zone);
-            Change::new(self.action, own.map(|(_, entry)| (entry.name.clone(), entry.value.clone())))
+            let own: Vec<&Entry> =
+                placed.iter().filter(|(other, _)| *other == zone).map(|(_, entry)| *entry).collect();
+            let values = own.iter().map(|entry| (entry.name.clone(), entry.value.clone()));
+            let challenges = own.iter().map(|entry| entry.challenge.clone());
+            Change::new(self.action, values).for_challenges(challenges.collect())
         };
         zones.into_iter().map(|zone| (zone.clone(), change(zone))).collect()
     }
