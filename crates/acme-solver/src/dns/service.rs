@@ -8,6 +8,7 @@ mod digitalocean;
 mod gandi;
 mod gcloud;
 mod hetzner;
+mod httpreq;
 mod ovh;
 mod powerdns;
 mod route53;
@@ -25,6 +26,7 @@ use digitalocean::DigitalOcean;
 use gandi::Gandi;
 use gcloud::GoogleCloud;
 use hetzner::Hetzner;
+use httpreq::HttpReq;
 use ovh::Ovh;
 use powerdns::PowerDns;
 use route53::Route53;
@@ -153,6 +155,14 @@ const SERVICES: &[Service] = &[
         variables: Hetzner::VARIABLES,
         exercise: Exercise::Description,
         make: Hetzner::provider,
+    },
+    Service {
+        name: "httpreq",
+        aliases: &[],
+        title: "an HTTP server",
+        variables: HttpReq::VARIABLES,
+        exercise: Exercise::Description,
+        make: HttpReq::provider,
     },
     Service {
         name: "ovh",

@@ -11,6 +11,7 @@ mod flow;
 mod gandi;
 mod gcloud;
 mod hetzner;
+mod httpreq;
 mod ovh;
 mod powerdns;
 mod powerdns_fake;

@@ -19,6 +19,7 @@ const CREDENTIALS: &[(&str, &[&str])] = &[
     ("gandiv5", &["GANDIV5_API_KEY"]),
     ("hetzner", &["HETZNER_API_TOKEN"]),
     ("hetznerv1", &["HETZNER_API_TOKEN"]),
+    ("httpreq", &["HTTPREQ_ENDPOINT"]),
     ("pdns", &["PDNS_API_KEY", "PDNS_API_URL"]),
     ("route53", &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
     ("route53", &["AWS_SHARED_CREDENTIALS_FILE"]),
@@ -37,6 +38,8 @@ const OPTIONS: &[(&str, &str, Kind)] = &[
     ("digitalocean", "DO_TTL", Kind::Seconds),
     ("gandiv5", "GANDIV5_TTL", Kind::Seconds),
     ("hetzner", "HETZNER_TTL", Kind::Seconds),
+    ("httpreq", "HTTPREQ_PASSWORD", Kind::Text),
+    ("httpreq", "HTTPREQ_USERNAME", Kind::Text),
     ("pdns", "PDNS_SERVER_NAME", Kind::Text),
     ("pdns", "PDNS_TTL", Kind::Seconds),
     ("route53", "AWS_HOSTED_ZONE_ID", Kind::Text),
@@ -55,7 +58,7 @@ enum Kind {
 /// What a variable may be, or what the file at its path has.
 fn value(variable: &str) -> &'static str {
     match variable {
-        "ACME_DNS_API_BASE" | "PDNS_API_URL" => "https://dns.example.net",
+        "ACME_DNS_API_BASE" | "HTTPREQ_ENDPOINT" | "PDNS_API_URL" => "https://dns.example.net",
         "ACME_DNS_STORAGE_PATH" => {
             r#"{"example.com":{"fulldomain":"a.example.net","username":"b","password":"c"}}"#
         }

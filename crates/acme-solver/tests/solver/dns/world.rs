@@ -100,7 +100,7 @@ impl<F: Fake> World<F> {
         self.drive(flow)?.into_iter().collect()
     }
 
-    fn drive<T>(&mut self, mut flow: DnsFlow<T>) -> Result<T, DnsError> {
+    pub(crate) fn drive<T>(&mut self, mut flow: DnsFlow<T>) -> Result<T, DnsError> {
         let mut input = Input::Start;
         for _ in 0..MAX_STEPS {
             input = match flow.resume(&mut (), input, self.now).unwrap() {
