@@ -64,11 +64,41 @@ impl Nginx {
     /// When nginx does not take it.
     pub fn serve_tls(&self, certificate: &Path) -> io::Result<()> {
         let (port, certificate) = (self.https_port, certificate.display());
-        let server = format!(
+        self.serve(&format!(
             "server {{ listen 127.0.0.1:{port} ssl; \
              ssl_certificate {certificate}/fullchain.pem; ssl_certificate_key {certificate}/privkey.pem; }}"
-        );
-        let config = configuration(self.directory.path(), self.http_port, &server);
+        ))
+    }
+
+    /// Adds a TLS server that keeps what is PUT below `/up/`, expects the PROXY protocol, and says
+    /// in the header `X-Client` what that told it.
+    ///
+    /// # Errors
+    /// When nginx does not take it.
+    pub fn serve_uploads(&self, certificate_pem: &str, private_key_pem: &str) -> io::Result<()> {
+        let here = self.directory.path();
+        fs::write(here.join("fullchain.pem"), certificate_pem)?;
+        fs::write(here.join("privkey.pem"), private_key_pem)?;
+        fs::create_dir_all(self.web_root().join("up"))?;
+        let (port, here) = (self.https_port, here.display());
+        self.serve(&format!(
+            "server {{ listen 127.0.0.1:{port} ssl proxy_protocol; root {here}/www; \
+             ssl_certificate {here}/fullchain.pem; ssl_certificate_key {here}/privkey.pem; \
+             keepalive_requests 1000; client_max_body_size 10m; dav_methods PUT; \
+             add_header X-Client $proxy_protocol_addr:$proxy_protocol_port always; }}"
+        ))?;
+        wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, self.https_port)).is_ok())
+    }
+
+    /// The port of HTTPS, where there is some.
+    #[must_use]
+    pub fn https_port(&self) -> u16 {
+        self.https_port
+    }
+
+    /// Adds servers to the configuration, in place of those that were added before.
+    fn serve(&self, servers: &str) -> io::Result<()> {
+        let config = configuration(self.directory.path(), self.http_port, servers);
         fs::write(self.directory.path().join("nginx.conf"), config)?;
         let status = nginx(self.directory.path()).args(["-s", "reload"]).status()?;
         if status.success() { Ok(()) } else { Err(io::Error::other("nginx does not reload")) }

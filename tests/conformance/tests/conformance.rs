@@ -15,6 +15,8 @@ mod pebble;
 mod powerdns;
 #[path = "conformance/readme.rs"]
 mod readme;
+#[path = "conformance/relay.rs"]
+mod relay;
 #[path = "conformance/suites.rs"]
 mod suites;
 #[path = "conformance/token.rs"]
