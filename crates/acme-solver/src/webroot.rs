@@ -14,9 +14,14 @@ use crate::response::{http_token, http_types};
 /// Leaves http-01 responses as files below the directory that a web server serves.
 ///
 /// The response of a token is the file `.well-known/acme-challenge/TOKEN`, mode 0644, put there
-/// whole by a rename. Directories that are missing are made, mode 0755, and removed again once
-/// they are empty. Directories that are there are used as they are, symbolic links included; a
-/// token's file is never followed through one.
+/// whole by a rename. Directories that are missing are made, so that everybody can read them, and
+/// removed again once they are empty. Directories that are there are used as they are, symbolic
+/// links included; a token's file is never followed through one.
+///
+/// Several processes may use one directory at a time, other ACME clients too: none of their files is
+/// touched, nor a file of ours whose content somebody has changed, and a directory that vanishes
+/// while it is used is made again. Who made a directory removes it, or nobody: it stays if another
+/// process needs it longer.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc8555#section-8.3>
 #[derive(Debug)]
@@ -44,20 +49,28 @@ impl Webroot {
     ///
     /// [`WebrootError`], if the directory is missing, is no directory, or can't be written to.
     pub fn check(&self) -> Result<(), WebrootError> {
-        let mut path = self.directory.clone();
-        let mut directory = self.open()?;
-        for part in PARTS {
-            match openat(&directory, part, DIRECTORY, Mode::empty()) {
-                Ok(inner) => directory = inner,
-                Err(Errno::NOENT) => break,
-                Err(errno) => return Err(WebrootError::new(&path.join(part), errno)),
+        again(|| {
+            let mut path = self.directory.clone();
+            let mut directory = self.open().map_err(Failure::Other)?;
+            for part in PARTS {
+                match openat(&directory, part, DIRECTORY, Mode::empty()) {
+                    Ok(inner) => directory = inner,
+                    Err(Errno::NOENT) => break,
+                    Err(errno) => return Err(WebrootError::new(&path.join(part), errno).into()),
+                }
+                path.push(part);
             }
-            path.push(part);
-        }
-        let probe = format!(".acme-check-{}", std::process::id());
-        create(&directory, &probe).map_err(|errno| WebrootError::unwritable(&path, errno))?;
-        unlinkat(&directory, &probe, AtFlags::empty())
-            .map_err(|errno| WebrootError::new(&path.join(probe), errno))
+            let probe = format!(".acme-check-{}", std::process::id());
+            match create(&directory, &probe) {
+                // In another container the same number is somebody else's, who could write it.
+                Err(Errno::EXIST) => return Ok(()),
+                created => created.map_err(|errno| Failure::in_opened(&path, errno))?,
+            };
+            match unlinkat(&directory, &probe, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => Ok(()),
+                Err(errno) => Err(WebrootError::new(&path.join(probe), errno).into()),
+            }
+        })
     }
 
     /// The directory that it was made with.
@@ -67,9 +80,13 @@ impl Webroot {
     }
 
     fn place(&mut self, token: &str, content: &str) -> Result<(), WebrootError> {
-        let directory = self.make_directories()?;
-        let result = write(&directory, token, content.as_bytes())
-            .map_err(|error| WebrootError::from_io(&self.path(token), error));
+        let result = again(|| {
+            let (directory, path) = self.make_directories()?;
+            write(&directory, token, content.as_bytes()).map_err(|error| match Errno::from_io_error(&error) {
+                Some(errno @ Errno::NOENT) => Failure::in_opened(&path, errno),
+                _ => WebrootError::from_io(&path.join(token), error).into(),
+            })
+        });
         if result.is_err() {
             self.remove_directories();
         }
@@ -79,7 +96,11 @@ impl Webroot {
     /// Removes the file of a token, if it is one and has the content that we wrote.
     fn remove(&mut self, token: &str, content: &str) -> Result<(), WebrootError> {
         let result = match self.open_inner() {
-            Ok(directory) => unlink_same(&directory, token, content.as_bytes()),
+            Ok(directory) => {
+                // A crash may have left it. Nobody else has this token.
+                let _ = unlinkat(&directory, temporary(token), AtFlags::empty());
+                unlink_same(&directory, token, content.as_bytes())
+            }
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(errno) => Err(errno.into()),
         };
@@ -87,24 +108,30 @@ impl Webroot {
         result.map_err(|error| WebrootError::from_io(&self.path(token), error))
     }
 
-    fn make_directories(&mut self) -> Result<OwnedFd, WebrootError> {
-        let mut directory = self.open()?;
+    fn make_directories(&mut self) -> Result<(OwnedFd, PathBuf), Failure> {
+        let mut directory = self.open().map_err(Failure::Other)?;
         let mut path = self.directory.clone();
         for (part, made) in PARTS.into_iter().zip(&mut self.made) {
-            let inner = match mkdirat(&directory, part, DIRECTORY_MODE) {
-                Ok(()) => {
-                    *made = true;
-                    // The umask may have taken bits away that the server's user needs.
-                    openat(&directory, part, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
-                        .and_then(|inner| fchmod(&inner, DIRECTORY_MODE).map(|()| inner))
-                }
-                Err(Errno::EXIST) => openat(&directory, part, DIRECTORY, Mode::empty()),
-                Err(errno) => return Err(WebrootError::unwritable(&path, errno)),
+            let is_new = match mkdirat(&directory, part, DIRECTORY_MODE) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
+                Err(errno) => return Err(Failure::in_opened(&path, errno)),
             };
+            *made |= is_new;
+            let flags = if is_new { DIRECTORY | OFlags::NOFOLLOW } else { DIRECTORY };
+            let opened = openat(&directory, part, flags, Mode::empty()).and_then(|inner| {
+                if is_new {
+                    open_to_all(&inner)?;
+                }
+                Ok(inner)
+            });
+            directory = opened.map_err(|errno| match errno {
+                Errno::NOENT => Failure::in_opened(&path, errno),
+                _ => WebrootError::new(&path.join(part), errno).into(),
+            })?;
             path.push(part);
-            directory = inner.map_err(|errno| WebrootError::new(&path, errno))?;
         }
-        Ok(directory)
+        Ok((directory, path))
     }
 
     /// Removes the directories that this value made, unless somebody else uses them by now.
@@ -242,10 +269,51 @@ impl From<WebrootError> for SolverError {
     }
 }
 
+/// Why one try failed.
+enum Failure {
+    /// Somebody removed a directory after it was opened, or the system has no better word for what
+    /// it does not allow.
+    Gone(WebrootError),
+    Other(WebrootError),
+}
+
+impl Failure {
+    /// For what could not be made in a directory that was just opened.
+    fn in_opened(path: &Path, errno: Errno) -> Self {
+        let error = WebrootError::unwritable(path, errno);
+        if errno == Errno::NOENT { Self::Gone(error) } else { Self::Other(error) }
+    }
+}
+
+impl From<WebrootError> for Failure {
+    fn from(error: WebrootError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Tries again while directories vanish: who made one removes it when it is empty, which it is
+/// until our file is there.
+fn again<T>(mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, WebrootError> {
+    let mut tries = 1;
+    loop {
+        match attempt() {
+            Ok(value) => return Ok(value),
+            Err(Failure::Gone(_)) if tries < MAX_TRIES => tries += 1,
+            Err(Failure::Gone(error) | Failure::Other(error)) => return Err(error),
+        }
+    }
+}
+
+/// Gives back the bits that the umask took away and that the server's user needs; what else the
+/// directory got from the one above, its group's say, it keeps.
+fn open_to_all(directory: &OwnedFd) -> Result<(), Errno> {
+    let mode = Mode::from_raw_mode(fstat(directory)?.st_mode);
+    if mode.contains(DIRECTORY_MODE) { Ok(()) } else { fchmod(directory, mode | DIRECTORY_MODE) }
+}
+
 /// Writes a file whole: a reader sees all of it or none.
 fn write(directory: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
-    // A dot in front, so that it is no token and no server lists it.
-    let temporary = format!(".{name}.tmp");
+    let temporary = temporary(name);
     let written = create(directory, &temporary).map_err(io::Error::from).and_then(|mut file| {
         file.write_all(content)?;
         // The umask may have taken bits away that the server's user needs.
@@ -256,6 +324,11 @@ fn write(directory: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
         let _ = unlinkat(directory, &temporary, AtFlags::empty());
     }
     written
+}
+
+/// The name of a file until it is whole. A dot in front, so that it is no token and no server lists it.
+fn temporary(name: &str) -> String {
+    format!(".{name}.tmp")
 }
 
 /// Makes a file; one that is there already was left by a crash, and is replaced.
@@ -285,10 +358,14 @@ fn unlink_same(directory: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()
     }
     let mut found = Vec::with_capacity(content.len() + 1);
     file.take(content.len() as u64 + 1).read_to_end(&mut found)?;
-    if found == content {
-        unlinkat(directory, name, AtFlags::empty())?;
+    if found != content {
+        return Ok(());
     }
-    Ok(())
+    match unlinkat(directory, name, AtFlags::empty()) {
+        // Somebody was faster.
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// The directories between the webroot and a token.
@@ -299,3 +376,6 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::
 const DIRECTORY_MODE: Mode = Mode::from_bits_retain(0o755);
 
 const FILE_MODE: Mode = Mode::from_bits_retain(0o644);
+
+/// How often something is tried while others remove the directories that it needs.
+const MAX_TRIES: u32 = 64;

@@ -1,6 +1,7 @@
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use acme_proto::{Challenge, OfferedChallenge, Solver};
 use acme_solver::{Webroot, WebrootError};
@@ -268,3 +269,74 @@ fn wildcards_can_not_be_proved() {
     assert_eq!(site.webroot.challenge_types(&identifier("example.com")).len(), 1);
     assert_eq!(site.webroot.challenge_types(&identifier("*.example.com")), []);
 }
+
+#[test]
+fn a_directory_keeps_what_it_has_from_the_one_above() {
+    let mut site = Site::new();
+    fs::set_permissions(site.root.path(), fs::Permissions::from_mode(0o2755)).unwrap();
+    site.present();
+    assert_eq!(mode(&site.directory()), 0o2755, "the group of new files is that of the webroot");
+}
+
+#[test]
+fn what_a_killed_process_was_writing_is_taken_away() {
+    let mut site = Site::new();
+    site.present();
+    let temporary = site.directory().join(format!(".{TOKEN}.tmp"));
+    fs::write(&temporary, "half").unwrap();
+    site.withdraw();
+    assert!(is_empty(site.root.path()));
+}
+
+#[test]
+fn many_processes_share_one_directory() {
+    if let Some(root) = std::env::var_os(SHARED) {
+        return share(Path::new(&root));
+    }
+    let root = tempfile::tempdir().unwrap();
+    let program = std::env::current_exe().unwrap();
+    let start = |_| {
+        Command::new(&program)
+            .args(["--exact", "solver::webroot::many_processes_share_one_directory"])
+            .env(SHARED, root.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut children: Vec<Child> = (0..PROCESSES).map(start).collect();
+    // Another client, which makes directories as it needs them and takes only its file away.
+    let directory = root.path().join(".well-known/acme-challenge");
+    let mut rounds = 0;
+    while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
+        let file = directory.join("foreign");
+        let written = fs::create_dir_all(&directory).and_then(|()| fs::write(&file, "foreign"));
+        if written.is_ok() {
+            rounds += 1;
+            assert_eq!(fs::read_to_string(&file).unwrap(), "foreign");
+            fs::remove_file(&file).unwrap();
+        }
+    }
+    assert!(rounds > 0);
+    assert!(children.iter_mut().all(|child| child.wait().unwrap().success()));
+    assert!(!directory.exists() || is_empty(&directory), "nothing but directories is left");
+}
+
+/// One of many that put responses into a directory and take them away.
+fn share(root: &Path) {
+    let challenge = http("example.com", &format!("{TOKEN}-{}", std::process::id()));
+    let file = root.join(".well-known/acme-challenge").join(&challenge.token);
+    let challenges = std::slice::from_ref(&challenge);
+    for _ in 0..ROUNDS {
+        let mut webroot = Webroot::new(root).unwrap();
+        let results = webroot.present(challenges);
+        assert!(results[0].is_ok(), "{results:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), challenge.key_authorization());
+        assert!(webroot.withdraw(challenges)[0].is_ok());
+        assert!(!file.exists());
+    }
+}
+
+/// The variable that tells a process which directory it shares.
+const SHARED: &str = "ACME_SOLVER_TEST_SHARED_WEBROOT";
+const PROCESSES: u32 = 6;
+const ROUNDS: u32 = 200;

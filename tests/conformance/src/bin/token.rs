@@ -68,7 +68,7 @@ async fn on_tokio(
     request: &IssueRequest,
 ) -> Result<String, Box<dyn Error>> {
     let key = token.find_or_generate(ACCOUNT, Algorithm::Es384)?;
-    let account = acme_tokio::Account::builder(acme_tokio::DirectoryUrl::Other(url))
+    let account = acme_tokio::Account::builder(DirectoryUrl::Other(url))
         .root_pem(root)
         .remote_key(key.external_key(), ThreadedSigner::new(token.clone()))
         .open()

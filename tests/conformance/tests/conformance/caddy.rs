@@ -32,7 +32,7 @@ fn the_asynchronous_library_gets_and_revokes_a_certificate() {
         let url = caddy.directory_url();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let account = acme_tokio::Account::builder(acme_tokio::DirectoryUrl::Other(&url))
+            let account = acme_tokio::Account::builder(DirectoryUrl::Other(&url))
                 .agree_to_terms()
                 .root_pem(caddy.root_pem().unwrap())
                 .open()
