@@ -59,6 +59,12 @@ pub enum Error {
         /// What was found.
         fault: PemFault,
     },
+    /// The name is none of an algorithm that TSIG keys may have here.
+    #[error("the TSIG algorithm is none of hmac-sha1, -sha224, -sha256, -sha384 and -sha512")]
+    TsigAlgorithm,
+    /// The TSIG key is not base64, or it is empty.
+    #[error("the TSIG key is not base64 text")]
+    TsigKey,
     /// The key is of a kind that is not used here.
     #[error("a private key of type {found} is not supported here")]
     UnsupportedKey {

@@ -13,6 +13,7 @@
 //! | asking for a certificate | [`CertificateSigningRequest`] |
 //! | reading a certificate | [`CertificateInfo`] |
 //! | answering tls-alpn-01 | [`ChallengeCertificate`] |
+//! | signing DNS updates | [`TsigKey`] |
 //!
 //! ```
 //! use acme_keys::{CertificateKey, CertificateSigningRequest, KeyType};
@@ -54,6 +55,7 @@ mod private_key;
 mod request;
 mod subject_alt_name;
 mod tlv;
+mod tsig_key;
 
 pub use account_key::AccountKey;
 pub use certificate::CertificateInfo;
@@ -73,3 +75,4 @@ pub use pem::{certificates_from_pem, certificates_to_pem};
 pub use pkcs11::{Token, TokenError, TokenKey};
 pub use private_key::PrivateKey;
 pub use request::CertificateSigningRequest;
+pub use tsig_key::{TsigAlgorithm, TsigKey};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use acme_keys::{AccountKey, CertificateInfo, ChallengeCertificate, HmacAlgorithm, HmacKey, sha256};
+use acme_keys::{
+    AccountKey, CertificateInfo, ChallengeCertificate, HmacAlgorithm, HmacKey, TsigAlgorithm, TsigKey, sha256,
+};
 use acme_proto::{Algorithm, Authorization, Challenge, Flow, Input, Jwk, Mac, Session, Signer, Step};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -182,3 +184,30 @@ fn identifier_of_the_certificate_of_rfc_9773() {
 }
 
 const TOKEN: &str = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+
+/// RFC 2202, section 3, and RFC 4231, section 4.3.
+#[test]
+fn tsig_keys_sign_as_the_rfcs_do() {
+    let cases = [
+        ("hmac-sha1.", "7/zfauXrL6LSdBbV8YTfnCWafHk="),
+        ("HMAC-SHA224", "ow4BCYvG279FaQ86fp5tD4u+oqOeYUgAj9BeRA=="),
+        ("hmac-sha256", "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="),
+        ("hmac-sha384", "r0XS43ZIQDFhf3jStYprG5x+9GT1oBtH5C7Dc2MiRF6OIkDKXmnix4syOez6shZJ"),
+        (
+            "hmac-sha512",
+            "Fkt6e/z4GeLjlfvnO1bgo4e9ZCIugx/WECcM1+olBVSXWL91wFqZSm0DT2X48Ob9yuqxo01Ka0tjbgcKOLznNw==",
+        ),
+    ];
+    for (name, mac) in cases {
+        let key = TsigKey::from_base64(name.parse().unwrap(), " SmVm\nZQ ").unwrap();
+        let message = b"what do ya want for nothing?";
+        let mac = STANDARD.decode(mac).unwrap();
+        assert_eq!(key.sign(message), mac, "{name}");
+        assert!(key.verifies(message, &mac), "{name}");
+        assert!(!key.verifies(message, &mac[..mac.len() / 2]), "{name}");
+        assert_eq!(format!("{key:?}"), "TsigKey");
+    }
+    assert!("hmac-md5.sig-alg.reg.int.".parse::<TsigAlgorithm>().is_err());
+    assert!(TsigKey::from_base64(TsigAlgorithm::HmacSha256, "no base64!").is_err());
+    assert!(TsigKey::from_base64(TsigAlgorithm::HmacSha256, "").is_err());
+}
