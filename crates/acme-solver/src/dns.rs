@@ -9,6 +9,9 @@
 //! does not do: wait until name servers show the records. Wrap it for that, as
 //! [`Checked`](crate::Checked) does for http-01.
 //!
+//! With the feature `dns`, `DnsUpdate` writes by dynamic updates (RFC 2136) instead, to a name server
+//! of one's own.
+//!
 //! ```
 //! use acme_solver::dns;
 //!
@@ -33,7 +36,7 @@ mod desk;
 mod error;
 mod flow;
 mod oauth;
-#[cfg(any(feature = "blocking", feature = "tokio"))]
+#[cfg(any(feature = "blocking", feature = "dns", feature = "tokio"))]
 mod plan;
 mod provider;
 mod records;
@@ -45,8 +48,10 @@ mod service;
 mod solver;
 #[cfg(feature = "tokio")]
 mod tokio;
-#[cfg(any(feature = "blocking", feature = "tokio"))]
+#[cfg(any(feature = "blocking", feature = "dns", feature = "tokio"))]
 mod turns;
+#[cfg(feature = "dns")]
+mod update;
 mod zone;
 
 pub use api::{Api, Reply, Task, all};
@@ -62,4 +67,6 @@ pub use service::{Exercise, Service, service, services};
 pub use solver::DnsSolver;
 #[cfg(feature = "tokio")]
 pub use tokio::AsyncDnsSolver;
+#[cfg(feature = "dns")]
+pub use update::{DnsUpdate, TsigFault, UpdateError};
 pub use zone::{Zone, candidates};

@@ -6,7 +6,6 @@ use acme_proto::{Challenge, Identifier, SolverError};
 
 use super::change::{Action, Change};
 use super::delegation::Delegation;
-use super::error::DnsError;
 use super::zone::{Zone, normal};
 use crate::response::{ResponseError, check_dns};
 
@@ -64,7 +63,11 @@ impl Plan {
     }
 
     /// Takes in which zones the names are in.
-    pub(super) fn place(&mut self, names: &[String], zones: Result<Vec<Result<Zone, DnsError>>, DnsError>) {
+    pub(super) fn place<E: Clone + Into<SolverError>>(
+        &mut self,
+        names: &[String],
+        zones: Result<Vec<Result<Zone, E>>, E>,
+    ) {
         for entry in self.entries.iter_mut().filter(|entry| matches!(entry.state, State::Named)) {
             let position = names.iter().position(|name| *name == entry.name);
             let zone = match &zones {
@@ -96,10 +99,10 @@ impl Plan {
     }
 
     /// Takes in what came of the changes.
-    pub(super) fn settle(
+    pub(super) fn settle<E: Clone + Into<SolverError>>(
         &mut self,
         changes: &[(Zone, Change)],
-        outcomes: Result<Vec<Result<(), DnsError>>, DnsError>,
+        outcomes: Result<Vec<Result<(), E>>, E>,
     ) {
         for entry in &mut self.entries {
             let State::Placed(zone) = &entry.state else { continue };

@@ -25,7 +25,7 @@ pub(super) struct Turn {
 
 impl Turns {
     /// Waits until none of the zones is being written; all are taken together or none.
-    #[cfg(feature = "blocking")]
+    #[cfg(any(feature = "blocking", feature = "dns"))]
     pub(super) fn take(&self, zones: Vec<String>) -> Turn {
         let busy = self.busy();
         let is_taken = |busy: &mut BTreeSet<String>| zones.iter().any(|zone| busy.contains(zone));
