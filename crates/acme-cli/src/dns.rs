@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use acme_http::Client;
 use acme_proto::Solver;
-use acme_solver::dns::{self, CredentialError, DnsSolver, Exercise, Secret, Service, Variable};
+use acme_solver::dns::{self, CredentialError, DnsSolver, DnsUpdate, Exercise, Secret, Service, Variable};
 use acme_solver::{RecordKind, ResolveError, Resolver};
 use acme_store::ChallengeMethod;
 
@@ -70,16 +70,22 @@ pub(crate) enum Way {
     Script(scripts::Kind),
     /// By the API of a DNS service.
     Service(&'static Service),
+    /// By dynamic updates (RFC 2136).
+    Update,
 }
 
 impl Way {
     /// All of them, by name.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        dns::services().iter().map(Self::Service).chain(scripts::Kind::ALL.map(Self::Script))
+        let services = dns::services().iter().map(Self::Service);
+        services.chain([Self::Update]).chain(scripts::Kind::ALL.map(Self::Script))
     }
 
     /// The way that a name stands for.
     pub(crate) fn find(name: &str) -> Result<Self, DnsSetupError> {
+        if UPDATE_NAMES.contains(&name) {
+            return Ok(Self::Update);
+        }
         let script = scripts::Kind::find(name).map(Self::Script);
         let way = script.or_else(|| dns::service(name).map(Self::Service));
         way.ok_or_else(|| DnsSetupError::Unknown { name: name.to_owned() })
@@ -90,6 +96,7 @@ impl Way {
         match self {
             Self::Script(kind) => kind.name(),
             Self::Service(service) => service.name,
+            Self::Update => UPDATE_NAMES[0],
         }
     }
 
@@ -98,6 +105,7 @@ impl Way {
         match self {
             Self::Script(kind) => kind.title(),
             Self::Service(service) => service.title,
+            Self::Update => "dynamic updates (RFC 2136)",
         }
     }
 
@@ -106,6 +114,7 @@ impl Way {
         match self {
             Self::Script(kind) => kind.variables(),
             Self::Service(service) => service.variables,
+            Self::Update => DnsUpdate::VARIABLES,
         }
     }
 
@@ -114,6 +123,7 @@ impl Way {
         match self {
             Self::Script(kind) => kind.exercise(),
             Self::Service(service) => service.exercise,
+            Self::Update => Exercise::Real,
         }
     }
 }
@@ -125,12 +135,10 @@ fn service_solver(
     credentials: &[Found],
     delegation: Option<Resolver>,
 ) -> Result<Box<dyn Solver + Send>, DnsSetupError> {
-    let text = |name: &str| {
-        let found = credentials.iter().find(|found| found.variable.name == name)?;
-        Some(found.value.expose().to_owned())
-    };
     let way = Way::Service(service);
-    let provider = service.provider(&text).map_err(|source| DnsSetupError::Credential { way, source })?;
+    let provider = service
+        .provider(&|name| text(credentials, name))
+        .map_err(|source| DnsSetupError::Credential { way, source })?;
     // The API of a DNS server of one's own is often plain HTTP, on the same machine or network.
     let client = Client::builder().danger_allow_http().build().map_err(DnsSetupError::Client)?;
     let solver = DnsSolver::new(provider, client);
@@ -140,6 +148,24 @@ fn service_solver(
     })
 }
 
+/// What writes the records by dynamic updates, as [`service_solver`].
+fn update_solver(
+    credentials: &[Found],
+    delegation: Option<Resolver>,
+) -> Result<Box<dyn Solver + Send>, DnsSetupError> {
+    let solver = DnsUpdate::from_variables(&|name| text(credentials, name))
+        .map_err(|source| DnsSetupError::Credential { way: Way::Update, source })?;
+    Ok(match delegation {
+        Some(resolver) => Box::new(solver.with_delegation(Arc::new(resolver))),
+        None => Box::new(solver),
+    })
+}
+
+fn text(credentials: &[Found], name: &str) -> Option<String> {
+    let found = credentials.iter().find(|found| found.variable.name == name)?;
+    Some(found.value.expose().to_owned())
+}
+
 /// What a text stands for, for people.
 pub(crate) fn title(text: &str) -> &str {
     if text == responder::NAME {
@@ -147,7 +173,7 @@ pub(crate) fn title(text: &str) -> &str {
     }
     match Way::find(text) {
         Ok(Way::Script(_)) | Err(_) => text,
-        Ok(way @ Way::Service(_)) => way.title(),
+        Ok(way @ (Way::Service(_) | Way::Update)) => way.title(),
     }
 }
 
@@ -187,6 +213,10 @@ pub(crate) fn prepare(
             let found = look(way, files)?;
             warn_of_plain_http(&found, &context.output);
             Ok(Ready { solver: service_solver(service, &found, delegation)?, found, script: None })
+        }
+        Way::Update => {
+            let found = look(Way::Update, files)?;
+            Ok(Ready { solver: update_solver(&found, delegation)?, found, script: None })
         }
     }
 }
@@ -301,6 +331,9 @@ fn environment(name: &str) -> Option<String> {
 fn read(path: &Path) -> io::Result<Secret> {
     std::fs::read_to_string(path).map(|text| Secret::new(&text))
 }
+
+/// What lego 4 and lego 5 call it.
+const UPDATE_NAMES: [&str; 2] = ["rfc2136", "dnsupdate"];
 
 #[cfg(test)]
 mod tests {

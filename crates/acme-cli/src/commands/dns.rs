@@ -39,7 +39,7 @@ fn all(context: &Context) {
         let needed: Vec<&str> = needed.map(|variable| variable.name).collect();
         let needs = match way {
             Way::Script(kind) => kind.named().to_owned(),
-            Way::Service(_) => needed.join(" "),
+            Way::Service(_) | Way::Update => needed.join(" "),
         };
         table.add_row([way.name(), way.title(), exercise(way.exercise()), &needs]);
     }
@@ -81,7 +81,9 @@ fn sheet(way: Way) -> Sheet {
     let mut sheet = Sheet::default();
     match way {
         Way::Script(kind) => script(&mut sheet, kind),
-        Way::Service(service) => sheet.add("service", format!("{} (--dns {})", service.title, service.name)),
+        Way::Service(_) | Way::Update => {
+            sheet.add("service", format!("{} (--dns {})", way.title(), way.name()));
+        }
     }
     sheet.add("tried with", exercise(way.exercise()));
     for variable in way.variables() {
@@ -93,7 +95,7 @@ fn sheet(way: Way) -> Sheet {
             sheet.go_on(format!("or the path of a file with it in {path}"));
         }
     }
-    if matches!(way, Way::Service(_)) {
+    if !matches!(way, Way::Script(_)) {
         sheet.add("files", "each can be the path of a file with it instead, with _FILE behind its name");
     }
     sheet

@@ -79,10 +79,10 @@ fn read(
 const NAMESERVER: Variable =
     Variable::required("RFC2136_NAMESERVER", "the primary name server of the zones, as HOST or HOST:PORT")
         .or(&["DNSUPDATE_NAMESERVER"]);
-/// With `_FILE` behind its name it is lego's variable for the path of such a file.
-const KEY_FILE: Variable =
-    Variable::optional("RFC2136_TSIG", "a key as tsig-keygen writes it, most often in a file")
-        .or(&["DNSUPDATE_TSIG"]);
+const KEY_FILE: Variable = Variable {
+    paths: &["RFC2136_TSIG_FILE", "DNSUPDATE_TSIG_FILE"],
+    ..Variable::optional("RFC2136_TSIG", "the key as tsig-keygen writes it, best in a file").or(&["DNSUPDATE_TSIG"])
+};
 const KEY: Variable = Variable::optional("RFC2136_TSIG_KEY", "or: the name of the key, as the server has it")
     .or(&["DNSUPDATE_TSIG_KEY"]);
 const SECRET: Variable =
