@@ -43,6 +43,8 @@ pub struct Sighting {
     pub looks: u32,
     /// How long was waited in between.
     pub waited: Duration,
+    /// How long was waited before an address showed all records.
+    pub shown_after: BTreeMap<SocketAddr, Duration>,
 }
 
 /// How a server stands to the records.
@@ -129,8 +131,14 @@ impl<S> Propagated<S> {
 
     /// Asks the servers of a zone until they show the records, or for as long as it may take.
     fn watch(&mut self, zone: Zone, records: Vec<(String, String)>) -> Sighting {
-        let mut sighting =
-            Sighting { zone, records, testimonies: Vec::new(), looks: 0, waited: Duration::ZERO };
+        let mut sighting = Sighting {
+            zone,
+            records,
+            testimonies: Vec::new(),
+            looks: 0,
+            waited: Duration::ZERO,
+            shown_after: BTreeMap::new(),
+        };
         let mut wait = FIRST_WAIT;
         loop {
             sighting.look(&self.resolver);
@@ -154,6 +162,11 @@ impl Sighting {
         let names: Vec<_> = self.records.iter().map(|(name, _)| name.as_str()).collect();
         self.testimonies = resolver.ask_each(&self.zone, &names);
         self.looks += 1;
+        let shows = self.standings().filter(|(_, _, standing)| *standing == Standing::Shows);
+        let shown: Vec<_> = shows.map(|(_, address, _)| address).collect();
+        for address in shown {
+            self.shown_after.entry(address).or_insert(self.waited);
+        }
     }
 
     /// Tells how each server that was asked stands to the records.
@@ -161,6 +174,13 @@ impl Sighting {
         self.testimonies.iter().map(|testimony| {
             (testimony.server.as_str(), testimony.address, standing(&testimony.answers, &self.records))
         })
+    }
+
+    /// How much later than it was written an address showed the records; `None` for one that shows them
+    /// since the first look, or not at all.
+    #[must_use]
+    pub fn lateness(&self, address: SocketAddr) -> Option<Duration> {
+        self.shown_after.get(&address).copied().filter(|time| !time.is_zero())
     }
 
     /// Tells whether the CA will see the records, whichever server it asks.

@@ -17,6 +17,8 @@ mod powerdns;
 mod readme;
 #[path = "conformance/relay.rs"]
 mod relay;
+#[path = "conformance/rfc2136.rs"]
+mod rfc2136;
 #[path = "conformance/suites.rs"]
 mod suites;
 #[path = "conformance/token.rs"]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 use acme_solver::{
-    Checked, Finding, Http01, Member, PerName, Propagated, ResolveError, Resolver, SelfCheck, TlsAlpn01,
-    Webroot,
+    Checked, Finding, Http01, Member, PerName, Propagated, ResolveError, Resolver, SelfCheck, Standing,
+    TlsAlpn01, Webroot,
 };
 use acme_store::{ChallengeMethod, Settings};
 
@@ -341,7 +341,9 @@ fn seen_everywhere(
         let zone = &sighting.zone.name;
         output.progress(format_args!("the servers of {zone} after {} s:", sighting.waited.as_secs()));
         for (server, address, standing) in sighting.standings() {
-            output.progress(format_args!("  {server} ({}) {standing}", address.ip()));
+            let late = sighting.lateness(address).filter(|_| standing == Standing::Shows);
+            let late = late.map(|time| format!(", {:.1} s late", time.as_secs_f64())).unwrap_or_default();
+            output.progress(format_args!("  {server} ({}) {standing}{late}", address.ip()));
         }
     });
     Box::new(solver)

@@ -25,6 +25,7 @@ use super::plan::{Plan, Undelegated};
 use super::turns::Turns;
 use super::zone::{Zone, closest};
 use crate::response::dns_types;
+use error::NO_ZONE;
 use server::Server;
 use tsig::{Signer, fqdn};
 
@@ -146,10 +147,12 @@ impl DnsUpdate {
         let full = fqdn(name).ok_or_else(|| UpdateError::Name(name.to_owned()))?;
         let mut asked = full.clone();
         while !asked.is_root() {
-            let reply = self.server.ask(&message::question(&asked))?;
+            let reply = match self.server.ask(&message::question(&asked)) {
+                Err(error) if error.is_unsigned_refusal() => return Err(no_zone()),
+                outcome => outcome?,
+            };
             let code = reply.metadata.response_code;
-            // What a server says that has no such zone.
-            if matches!(code, ResponseCode::Refused | ResponseCode::NotAuth) {
+            if NO_ZONE.contains(&code) {
                 return Err(no_zone());
             }
             if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
@@ -170,7 +173,7 @@ impl DnsUpdate {
     fn change(&self, zone: &str, change: &Change) -> Result<(), UpdateError> {
         let apex = fqdn(zone).ok_or_else(|| UpdateError::Name(zone.to_owned()))?;
         for message in message::updates(&apex, change, self.ttl)? {
-            let code = self.server.ask(&message)?.metadata.response_code;
+            let code = self.send(&message)?;
             if code == ResponseCode::YXRRSet {
                 let (server, zone) = (self.server.title(), zone.to_owned());
                 return Err(UpdateError::Alias { server, zone, names: message::names(&change.records) });
@@ -180,6 +183,21 @@ impl DnsUpdate {
             }
         }
         Ok(())
+    }
+
+    /// Sends an update, and again while the server fails at it, as one does that is busy with its
+    /// database.
+    fn send(&self, message: &Message) -> Result<ResponseCode, UpdateError> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES {
+            let code = self.server.ask(message)?.metadata.response_code;
+            if code != ResponseCode::ServFail {
+                return Ok(code);
+            }
+            thread::sleep(pause);
+            pause *= 2;
+        }
+        Ok(self.server.ask(message)?.metadata.response_code)
     }
 }
 
@@ -244,3 +262,6 @@ fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
 
 /// Messages that are out at the same time.
 const WIDTH: usize = 16;
+/// How often an update is sent to a server that answers that it failed.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);

@@ -93,6 +93,9 @@ fn all_servers_that_are_alive_have_to_show_the_record() {
     let seen = world.seen.lock().unwrap();
     assert_eq!((seen.len(), seen[0].looks, seen[0].waited), (1, 4, Duration::from_millis(250 + 500 + 1000)));
     assert_eq!(standings(&seen[0]), [Standing::Shows; 3]);
+    let lateness = seen[0].standings().map(|(_, address, _)| seen[0].lateness(address));
+    let millis = lateness.map(|late| late.map(|time| time.as_millis()));
+    assert_eq!(millis.collect::<Vec<_>>(), [None, Some(750), Some(1750)]);
 }
 
 #[test]

@@ -94,6 +94,12 @@ pub enum UpdateError {
 }
 
 impl UpdateError {
+    /// Whether it is what Knot says that has no such zone: it does not sign that.
+    pub(super) fn is_unsigned_refusal(&self) -> bool {
+        let Self::Tsig { fault: TsigFault::Unsigned { code, .. }, .. } = self else { return false };
+        *code == word(ResponseCode::Refused)
+    }
+
     /// Tells whether a later try may fare better without anybody's help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
@@ -172,8 +178,9 @@ pub enum TsigFault {
     },
     /// The reply is not signed.
     #[error(
-        "does not sign its reply ({code}), so nobody knows whose it is: give it the key {key}, or a \
-         server that knows of keys"
+        "answers {code} and does not sign that, as a server does that does not know the key {key}, has \
+         another secret for it, or another clock: give the name, algorithm and secret that its \
+         configuration has, and set both clocks"
     )]
     Unsigned {
         /// The key's name.
@@ -203,6 +210,9 @@ pub(super) fn word(code: ResponseCode) -> String {
     known.map_or_else(|| format!("response code {}", u16::from(code)), |(_, word)| (*word).to_owned())
 }
 
+/// What a server answers that has no such zone.
+pub(super) const NO_ZONE: [ResponseCode; 2] = [ResponseCode::NotAuth, ResponseCode::Refused];
+
 const WORDS: [(ResponseCode, &str); 11] = [
     (ResponseCode::NoError, "NOERROR"),
     (ResponseCode::FormErr, "FORMERR"),
@@ -219,7 +229,7 @@ const WORDS: [(ResponseCode, &str); 11] = [
 
 const ADVICE: [(ResponseCode, &str); 6] = [
     (ResponseCode::FormErr, "its log says what it does not understand"),
-    (ResponseCode::NotAuth, "give the primary server of the zone"),
+    (ResponseCode::NotAuth, "give the primary server of the zone, and a key that it permits to change it"),
     (ResponseCode::NotImp, "give a server that takes dynamic updates, the primary of the zone"),
     (ResponseCode::NotZone, "give the zones as the server has them"),
     (
