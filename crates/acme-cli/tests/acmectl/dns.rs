@@ -2,6 +2,7 @@
 
 use acme_testca::TestCa;
 use serde_json::Value;
+use snapbox::str;
 
 use super::pdns_api::{KEY, PdnsApi};
 use super::world::{Run, World};
@@ -141,4 +142,58 @@ fn each_service_is_listed_with_what_it_needs() {
     let one = world.run("dns pdns");
     assert!(one.stdout().contains("PDNS_API_KEY:"), "{}", one.stdout());
     assert_eq!(world.run("dns nobody").code(), Some(2));
+}
+
+#[test]
+fn dynamic_updates_are_explained() {
+    let world = World::new();
+    let run = world.run("dns dnsupdate");
+    assert_eq!(run.code(), Some(0));
+    snapbox::assert_data_eq!(run.stdout(), str![[r#"
+service:                 dynamic updates (RFC 2136) (--dns rfc2136)
+tried with:              the real one
+RFC2136_NAMESERVER:      the primary name server of the zones, as HOST or HOST:PORT
+                         or DNSUPDATE_NAMESERVER
+RFC2136_TSIG:            the key as tsig-keygen writes it, best in a file (the usual way)
+                         or DNSUPDATE_TSIG
+                         or the path of a file with it in RFC2136_TSIG_FILE
+                         or the path of a file with it in DNSUPDATE_TSIG_FILE
+RFC2136_TSIG_KEY:        or instead the name of the key, as the server has it (optional)
+                         or DNSUPDATE_TSIG_KEY
+RFC2136_TSIG_SECRET:     its secret, in base64 (optional)
+                         or DNSUPDATE_TSIG_SECRET
+RFC2136_TSIG_ALGORITHM:  its algorithm, such as hmac-sha256; hmac-sha1 unless set, as lego has it (optional)
+                         or DNSUPDATE_TSIG_ALGORITHM
+RFC2136_TTL:             the time to live of the records in seconds; 120 unless set (optional)
+                         or DNSUPDATE_TTL
+RFC2136_DNS_TIMEOUT:     how many seconds the server may take; 10 unless set (optional)
+                         or DNSUPDATE_DNS_TIMEOUT
+RFC2136_ZONES:           the zones, with commas in between; the server is asked for them unless set (optional)
+                         or DNSUPDATE_ZONES
+files:                   each can be the path of a file with it instead, with _FILE behind its name
+
+"#]]);
+}
+
+#[test]
+fn what_is_wrong_with_the_key_of_updates_is_said_before_a_ca_is_asked() {
+    let (world, ca, api) = (World::new(), ca(), PdnsApi::start());
+    let line = "issue example.test --dns rfc2136 --agree-tos";
+    world.write("acme.key", "key acme { algorithm hmac-md5; secret \"c2VjcmV0LXNlY3JldA==\"; };");
+    let server = ("RFC2136_NAMESERVER", "127.0.0.1:9");
+    let md5 = run_at(&world, &ca, &api, line, &[server, ("RFC2136_TSIG_FILE", "acme.key")]);
+    let named = [server, ("RFC2136_TSIG_KEY", "acme"), ("RFC2136_TSIG_SECRET", "no base64 at all!")];
+    let no_base64 = run_at(&world, &ca, &api, line, &named);
+    let missing = run_at(&world, &ca, &api, line, &[]);
+    for (run, expected) in [
+        (&md5, "RFC2136_TSIG is not hmac-sha1,"),
+        (&no_base64, "RFC2136_TSIG_SECRET is not a secret in base64"),
+        (&missing, "RFC2136_NAMESERVER is not set"),
+    ] {
+        assert_eq!(run.code(), Some(2), "{}", run.stderr());
+        assert!(run.stderr().contains(expected), "{}", run.stderr());
+        assert!(run.stderr().contains("acmectl dns rfc2136"), "{}", run.stderr());
+        assert!(!run.stderr().contains("c2VjcmV0") && !run.stderr().contains("no base64 at all"));
+    }
+    assert!(ca.requests().is_empty());
 }

@@ -52,7 +52,8 @@ impl DnsUpdate {
 /// The key's name and the key, if one is given: as a file of BIND has it, or part by part.
 fn key(lookup: &Lookup<'_>) -> Result<Option<(String, TsigKey)>, CredentialError> {
     if let Some(text) = lookup.text(&KEY_FILE).map(|text| Secret::new(&text)) {
-        let malformed = CredentialError::Malformed { variable: KEY_FILE.name, what: KEY_FILE.meaning };
+        let malformed =
+            CredentialError::Malformed { variable: KEY_FILE.name, what: "a key as tsig-keygen writes it" };
         let key = key_file::parse(text.expose()).ok_or(malformed)?;
         return Ok(Some((key.name.to_owned(), read(&key, &KEY_FILE, &KEY_FILE)?)));
     }
@@ -79,11 +80,11 @@ fn read(
 const NAMESERVER: Variable =
     Variable::required("RFC2136_NAMESERVER", "the primary name server of the zones, as HOST or HOST:PORT")
         .or(&["DNSUPDATE_NAMESERVER"]);
-const KEY_FILE: Variable = Variable {
-    paths: &["RFC2136_TSIG_FILE", "DNSUPDATE_TSIG_FILE"],
-    ..Variable::optional("RFC2136_TSIG", "the key as tsig-keygen writes it, best in a file").or(&["DNSUPDATE_TSIG"])
-};
-const KEY: Variable = Variable::optional("RFC2136_TSIG_KEY", "or: the name of the key, as the server has it")
+const KEY_FILE: Variable =
+    Variable::usual("RFC2136_TSIG", "the key as tsig-keygen writes it, best in a file")
+        .or(&["DNSUPDATE_TSIG"])
+        .or_file(&["RFC2136_TSIG_FILE", "DNSUPDATE_TSIG_FILE"]);
+const KEY: Variable = Variable::optional("RFC2136_TSIG_KEY", "or instead the name of the key, as the server has it")
     .or(&["DNSUPDATE_TSIG_KEY"]);
 const SECRET: Variable =
     Variable::optional("RFC2136_TSIG_SECRET", "its secret, in base64").or(&["DNSUPDATE_TSIG_SECRET"]);
