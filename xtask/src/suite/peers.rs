@@ -81,17 +81,28 @@ fn privilege(directories: &[PathBuf]) -> Result<Option<&'static str>, Box<dyn Er
 
 fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
     let line: Vec<&str> = privilege.into_iter().chain(QUIET).chain(arguments.iter().copied()).collect();
-    println!("{}", line.join(" "));
+    println!("apt-get {}", arguments.join(" "));
     Ok(Command::new(line[0]).args(&line[1..]).stdin(Stdio::null()).status()?.success())
 }
 
 /// `env` after `sudo`, which clears the environment.
-const QUIET: [&str; 4] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
+const QUIET: [&str; 8] =
+    ["env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", WITHOUT_SERVICES, "sh", "apt-get", "-q"];
+
+/// Keeps packages from starting their services, which would listen on every address: the tests start
+/// servers by themselves. See invoke-rc.d(8).
+const WITHOUT_SERVICES: &str = r#"policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy"
+fi
+"$@""#;
 
 const DNS: &str = "a DNS server with an API, for dns-01";
+const DNS_UPDATE: &str = "a DNS server that takes dynamic updates, for dns-01";
 const CLIENT: &str = "a client of other people's, for the test CA";
 
-const PEERS: [Peer; 16] = [
+const PEERS: [Peer; 18] = [
     Peer {
         program: "caddy",
         package: "caddy",
@@ -101,6 +112,8 @@ const PEERS: [Peer; 16] = [
     Peer { program: "dehydrated", package: "dehydrated", purpose: CLIENT },
     Peer { program: "ip", package: "iproute2", purpose: "sets up the networks of single tests" },
     Peer { program: "lego", package: "lego", purpose: CLIENT },
+    Peer { program: "knotd", package: "knot", purpose: DNS_UPDATE },
+    Peer { program: "named", package: "bind9", purpose: DNS_UPDATE },
     Peer { program: "npm", package: "npm", purpose: "installs clients written for Node.js" },
     Peer { program: "uacme", package: "uacme", purpose: CLIENT },
     Peer { program: "virtualenv", package: "virtualenv", purpose: "holds clients written in Python" },
