@@ -149,7 +149,9 @@ fn dynamic_updates_are_explained() {
     let world = World::new();
     let run = world.run("dns dnsupdate");
     assert_eq!(run.code(), Some(0));
-    snapbox::assert_data_eq!(run.stdout(), str![[r#"
+    snapbox::assert_data_eq!(
+        run.stdout(),
+        str![[r#"
 service:                 dynamic updates (RFC 2136) (--dns rfc2136)
 tried with:              the real one
 RFC2136_NAMESERVER:      the primary name server of the zones, as HOST or HOST:PORT
@@ -172,7 +174,8 @@ RFC2136_ZONES:           the zones, with commas in between; the server is asked 
                          or DNSUPDATE_ZONES
 files:                   each can be the path of a file with it instead, with _FILE behind its name
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -84,8 +84,9 @@ const KEY_FILE: Variable =
     Variable::usual("RFC2136_TSIG", "the key as tsig-keygen writes it, best in a file")
         .or(&["DNSUPDATE_TSIG"])
         .or_file(&["RFC2136_TSIG_FILE", "DNSUPDATE_TSIG_FILE"]);
-const KEY: Variable = Variable::optional("RFC2136_TSIG_KEY", "or instead the name of the key, as the server has it")
-    .or(&["DNSUPDATE_TSIG_KEY"]);
+const KEY: Variable =
+    Variable::optional("RFC2136_TSIG_KEY", "or instead the name of the key, as the server has it")
+        .or(&["DNSUPDATE_TSIG_KEY"]);
 const SECRET: Variable =
     Variable::optional("RFC2136_TSIG_SECRET", "its secret, in base64").or(&["DNSUPDATE_TSIG_SECRET"]);
 const ALGORITHM: Variable = Variable::optional(
