@@ -78,7 +78,6 @@ pub(crate) fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, Sock
 }
 
 /// Makes a socket that somebody else set up fit to be served; says where it listens.
-#[cfg(feature = "tokio")]
 pub(crate) fn take_over(listener: &TcpListener) -> Result<SocketAddr, BindError> {
     let address = listener.local_addr().map_err(BindError::Name)?;
     let failed = |source| BindError::Io { address, source };
