@@ -38,7 +38,7 @@ pub(crate) use dns::DnsArgs;
 pub(crate) use issue::IssueArgs;
 pub(crate) use list::ListArgs;
 pub(crate) use man::ManArgs;
-pub(crate) use method::{MethodArg, MethodArgs};
+pub(crate) use method::{METHODS, MethodArg, MethodArgs};
 pub(crate) use relay::RelayArgs;
 pub(crate) use renew::RenewArgs;
 pub(crate) use responder::ResponderArgs;

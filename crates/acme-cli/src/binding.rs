@@ -23,6 +23,23 @@ pub(crate) struct ExternalAccount {
     source: Source,
 }
 
+/// The external accounts that were given, each read once: standard input has it once only.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings {
+    read: Vec<(BindingArgs, Option<ExternalAccount>)>,
+}
+
+impl Bindings {
+    pub(crate) fn resolve(&mut self, args: BindingArgs) -> Result<Option<ExternalAccount>, Error> {
+        if let Some((_, external)) = self.read.iter().find(|(known, _)| *known == args) {
+            return Ok(external.clone());
+        }
+        let external = ExternalAccount::resolve(args.clone())?;
+        self.read.push((args, external.clone()));
+        Ok(external)
+    }
+}
+
 /// Where a key was read from.
 #[derive(Clone, Debug)]
 enum Source {

@@ -2,7 +2,7 @@
 
 use acme_keys::{CertificateInfo, CertificateKey};
 use acme_lib::{IssueRequest, IssuedChain, PrivateKey};
-use acme_proto::{ChainPreference, Identifier, ProblemKind};
+use acme_proto::{ChainPreference, Identifier, Misuse, ProblemKind};
 use acme_store::{
     Attempt, CertificateName, CertificateRecord, Outcome, Publication, PublishedGeneration, Settings, Store,
     Timestamp,
@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::account::{self, Account};
 use crate::ari;
-use crate::ca::{self, Kind};
+use crate::ca;
 use crate::challenge::{self, Detour, Noted, Prepared};
 use crate::context::{Context, ReachedCa};
-use crate::dev_ca::DevCa;
+use crate::desk::Desk;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::journal::StoreJournal;
@@ -29,6 +29,7 @@ use crate::validity::{self, NotAfter};
 pub(crate) struct Issuance<'a> {
     pub(crate) context: &'a Context,
     pub(crate) store: &'a Store,
+    pub(crate) desk: &'a Desk,
     /// The certificate as it is kept, before any change of settings.
     pub(crate) record: &'a CertificateRecord,
     pub(crate) settings: &'a Settings,
@@ -125,15 +126,15 @@ impl Issuance<'_> {
 
     fn attempt(&self, ready: &mut Ready, progress: &mut Progress) -> Result<Obtained, Error> {
         let (context, store) = (self.context, self.store);
-        let ca = context.reach(&self.settings.ca)?;
+        let ca = self.desk.ca(context, &self.settings.ca)?;
         tell_target(context, self.record.name.as_str(), &ca, self.settings, &ready.prepared);
         context.signals.check()?;
         progress.enter(Step::Account);
-        let account = account::open(context, store, &ca, &self.settings.account, self.registration)?;
+        let (desk, label) = (self.desk, &self.settings.account);
+        let account = desk.account(context, store, &ca, label, self.registration)?;
         let (account, issued) = match self.issue(&account, ready, progress) {
             Err(error) if is_unknown_account(&error) => {
-                let label = &self.settings.account;
-                let account = account::reopen(context, store, &ca, label, self.registration)?;
+                let account = desk.account_anew(context, store, &ca, label, self.registration)?;
                 let issued = self.issue(&account, ready, progress)?;
                 (account, issued)
             }
@@ -155,13 +156,17 @@ impl Issuance<'_> {
         ready: &mut Ready,
         progress: &mut Progress,
     ) -> Result<IssuedChain, Error> {
+        let mut first_error = None;
         loop {
             let error = match self.issue_once(account, ready, progress) {
                 Ok(issued) => return Ok(issued),
+                // That there is no other way explains nothing.
+                Err(error) if is_not_offered(&error) => return Err(first_error.unwrap_or(error)),
                 Err(error) => error,
             };
             self.context.signals.check()?;
             let Some(detours) = ready.prepared.detours(&error) else { return Err(error) };
+            first_error.get_or_insert(error);
             for detour in detours {
                 tell_detour(self.context, &self.record.name, &detour);
             }
@@ -283,6 +288,7 @@ impl Issuance<'_> {
 /// Tries everything at a staging directory, and keeps nothing.
 pub(crate) fn dry_run(
     context: &Context,
+    desk: &Desk,
     settings: &Settings,
     registration: &Registration,
 ) -> Result<(), Error> {
@@ -291,13 +297,12 @@ pub(crate) fn dry_run(
     let mut staged = settings.clone();
     staged.ca = staging;
     let mut ready = prepare(context, &staged, Before::default())?;
-    let is_dev = ca::kind(&staged.ca) == Kind::Dev;
-    let ca = if is_dev { ReachedCa::dev(DevCa::fresh()?) } else { context.reach(&staged.ca)? };
+    let ca = desk.staging_ca(context, &staged.ca)?;
     let about = "dry run";
     tell_target(context, about, &ca, &staged, &ready.prepared);
     let mut progress = Progress::new(context.output.clone(), about);
     progress.enter(Step::Account);
-    let account = account::throw_away(context, &ca, registration)?;
+    let account = desk.throw_away(context, &ca, registration)?;
     let mut observer = |event: &acme_lib::Event<'_>| progress.follow(event);
     account
         .issuance(&ready.request)
@@ -413,6 +418,11 @@ fn tell_detour(context: &Context, certificate: &CertificateName, detour: &Detour
             "next": next.as_str(),
         }),
     );
+}
+
+/// Tells whether the CA offers nothing of what is set up.
+fn is_not_offered(error: &Error) -> bool {
+    matches!(error.as_acme(), Some(acme_proto::Error::Misuse(Misuse::NoChallenge { .. })))
 }
 
 fn is_unknown_account(error: &Error) -> bool {

@@ -62,10 +62,7 @@ impl Lineage {
         let wanted: Vec<&Identifier> = options.names.iter().map(|name| &name.identifier).collect();
         let name = match (&options.name, wanted.first()) {
             (Some(name), _) => name.clone(),
-            (None, Some(first)) => match with_names(store, &wanted)? {
-                Some(name) => name,
-                None => CertificateName::from_identifier(first).map_err(SettingError::from)?,
-            },
+            (None, Some(first)) => named_after(store, first, &wanted)?,
             (None, None) => return Err(crate::names::NameError::Absent.into()),
         };
         let record = store.certificate(&name)?;
@@ -139,12 +136,27 @@ fn is_under_way(store: &Store, name: &CertificateName, settings: &Settings) -> R
     Ok(is_of_ca && has_key_type && same_names(&intent.identifiers, &settings.names))
 }
 
-/// The certificate that has exactly these names.
-fn with_names(store: &Store, wanted: &[&Identifier]) -> Result<Option<CertificateName>, Error> {
-    let wanted: Vec<Identifier> = wanted.iter().map(|name| (*name).clone()).collect();
-    let listing = store.certificates()?;
-    let found = listing.records.into_iter().find(|record| same_names(&record.settings.names, &wanted));
-    Ok(found.map(|record| record.name))
+/// The certificate that has exactly these names, or else the one that is called as the first of them.
+fn named_after(store: &Store, first: &Identifier, wanted: &[&Identifier]) -> Result<CertificateName, Error> {
+    let usual = CertificateName::from_identifier(first).map_err(SettingError::from)?;
+    let names: Vec<Identifier> = wanted.iter().map(|name| (*name).clone()).collect();
+    // To look at all of them takes a while where there are many.
+    if store.certificate(&usual)?.is_some_and(|record| same_names(&record.settings.names, &names)) {
+        return Ok(usual);
+    }
+    Ok(with_names(store, &names)?.unwrap_or(usual))
+}
+
+/// The certificate that has exactly these names; of several, the one that nobody gave a name.
+fn with_names(store: &Store, wanted: &[Identifier]) -> Result<Option<CertificateName>, Error> {
+    let mut found = store.certificates()?.records;
+    found.retain(|record| same_names(&record.settings.names, wanted));
+    let is_usual = |record: &CertificateRecord| {
+        let usual = record.settings.names.first().map(CertificateName::from_identifier);
+        usual.is_some_and(|usual| usual.is_ok_and(|usual| usual == record.name))
+    };
+    let usual = found.iter().position(is_usual).unwrap_or(0);
+    Ok(found.into_iter().nth(usual).map(|record| record.name))
 }
 
 fn same_names(one: &[Identifier], other: &[Identifier]) -> bool {

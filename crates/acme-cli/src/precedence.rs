@@ -5,18 +5,59 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
-use crate::args::Args;
+use crate::args::{Args, Command as Verb};
 use crate::invocation;
 
 /// Reads the command line.
 pub(crate) fn parse() -> Result<Args, clap::Error> {
-    let given: Vec<OsString> = invocation::words().into_iter().collect();
+    let (mut command, matches) = matches(invocation::words())?;
+    Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Reads the words of another command line, without the program's name.
+pub(crate) fn parse_line(words: &[String]) -> Result<Verb, clap::Error> {
+    let words = std::iter::once("acmectl").chain(words.iter().map(String::as_str)).map(OsString::from);
+    let (mut command, matches) = matches(words.collect())?;
+    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok(args.command)
+}
+
+/// The command `issue`, and what the command line gives it.
+pub(crate) fn issue_matches() -> Result<(Command, ArgMatches), clap::Error> {
+    let (mut command, mut matches) = matches(invocation::words())?;
+    let (name, matches) = matches.remove_subcommand().unwrap_or_default();
+    command.build();
+    let issue = command.find_subcommand(name).cloned().unwrap_or_default();
+    Ok((issue, matches))
+}
+
+/// The options that are named among some words.
+pub(crate) fn named(command: &Command, words: &[String]) -> Vec<String> {
+    let (named, _) = by_name(command, words);
+    named.into_iter().map(|argument| argument.get_id().to_string()).collect()
+}
+
+/// The options that an option in `words` excludes.
+pub(crate) fn beaten(command: &Command, words: &[String]) -> Vec<String> {
+    let (given, others) = by_name(command, words);
+    let excludes = |one: &Arg, other: &Arg| {
+        command.get_arg_conflicts_with(one).iter().any(|excluded| excluded.get_id() == other.get_id())
+    };
+    let is_beaten = |other: &&Arg| given.iter().any(|given| excludes(given, other) || excludes(other, given));
+    others.into_iter().filter(is_beaten).map(|argument| argument.get_id().to_string()).collect()
+}
+
+fn by_name<'a>(command: &'a Command, words: &[String]) -> (Vec<&'a Arg>, Vec<&'a Arg>) {
+    command.get_arguments().partition(|argument| words.iter().any(|word| is_named(argument, word)))
+}
+
+fn matches(given: Vec<OsString>) -> Result<(Command, ArgMatches), clap::Error> {
     let words: Vec<String> = given.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let mut command = with_precedence(Args::command(), &words);
     let matches = command.try_get_matches_from_mut(given)?;
-    Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    Ok((command, matches))
 }
 
 /// Takes the variables from the options that an option in `words` excludes.
@@ -28,19 +69,12 @@ fn with_precedence(command: Command, words: &[String]) -> Command {
     if let Some((name, rest)) = below {
         return command.mut_subcommand(name, |below| with_precedence(below, rest));
     }
-    let (given, others): (Vec<&Arg>, Vec<&Arg>) = command
-        .get_arguments()
-        .filter(|argument| !argument.is_global_set())
-        .partition(|argument| words.iter().any(|word| is_named(argument, word)));
-    let excludes = |one: &Arg, other: &Arg| {
-        command.get_arg_conflicts_with(one).iter().any(|excluded| excluded.get_id() == other.get_id())
+    let is_of_variable = |id: &String| {
+        let mut arguments = command.get_arguments();
+        arguments.any(|one| one.get_id() == id.as_str() && one.get_env().is_some() && !one.is_global_set())
     };
-    let beaten: Vec<_> = others
-        .into_iter()
-        .filter(|other| given.iter().any(|given| excludes(given, other) || excludes(other, given)))
-        .filter(|other| other.get_env().is_some())
-        .map(|other| other.get_id().clone())
-        .collect();
+    let mut beaten = beaten(&command, words);
+    beaten.retain(is_of_variable);
     beaten.iter().fold(command, |command, id| command.mut_arg(id, |argument| argument.env(NO_VARIABLE)))
 }
 

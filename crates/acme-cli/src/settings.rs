@@ -11,7 +11,7 @@ use acme_store::{CaSettings, CertificateName, InvalidName, Settings, Store};
 
 use crate::advice::Advice;
 use crate::args::{BindingArgs, GlobalArgs, IssueArgs, ResponderArgs};
-use crate::binding::ExternalAccount;
+use crate::binding::{Bindings, ExternalAccount};
 use crate::ca;
 use crate::error::Error;
 use crate::hooks;
@@ -164,6 +164,11 @@ impl Registration {
 
 impl IssueOptions {
     pub(crate) fn resolve(args: IssueArgs) -> Result<Self, Error> {
+        Self::resolve_with(args, &mut Bindings::default())
+    }
+
+    /// Looks at what external accounts are known already.
+    pub(crate) fn resolve_with(args: IssueArgs, bindings: &mut Bindings) -> Result<Self, Error> {
         let csr = args.csr.map(|path| absolute(&path)).transpose()?;
         let texts: Vec<String> = args.domains.into_iter().chain(args.more_domains).collect();
         let staging = args.staging.then(|| "letsencrypt-staging".to_owned());
@@ -189,7 +194,12 @@ impl IssueOptions {
             not_after: args.not_after,
             deploy_hook: args.deploy_hook.as_deref().map(hooks::absolute).transpose()?,
             reload: args.reload.as_deref().map(hooks::absolute).transpose()?,
-            registration: Registration::resolve(args.agree_tos, args.email.as_deref(), args.binding)?,
+            registration: Registration {
+                agree: args.agree_tos,
+                contact: args.email.as_deref().map(contact).transpose()?,
+                external_api: args.binding.eab_api.clone(),
+                external: bindings.resolve(args.binding)?,
+            },
             drop_names: args.drop_names,
             force: args.force,
             dry_run: args.dry_run,

@@ -20,6 +20,7 @@ mod acmectl {
     mod hooks;
     mod inherited;
     mod issue;
+    mod many;
     mod names;
     mod options;
     mod pdns_api;

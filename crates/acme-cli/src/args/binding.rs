@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// An account outside ACME.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub(crate) struct BindingArgs {
     /// The key identifier of an external account, where the CA wants one
     #[arg(long, env = "ACME_EAB_KID", hide_env = true, value_name = "KID", alias = "eab-key-id")]

@@ -15,6 +15,11 @@ pub(crate) struct IssueArgs {
     /// Further names, as certbot and lego have them
     #[arg(short = 'd', long = "domains", alias = "domain", hide = true, value_delimiter = ',')]
     pub(crate) more_domains: Vec<String>,
+    /// Obtain many certificates, one for each line of a file: its names, and options that hold for it in
+    /// place of those given here; -: standard input
+    #[arg(long, env = "ACME_FROM", hide_env = true, value_name = "FILE|-")]
+    #[arg(conflicts_with_all = ["domains", "more_domains", "csr", "name"])]
+    pub(crate) from: Option<PathBuf>,
     /// The CA: letsencrypt, letsencrypt-staging, google, zerossl, dev (a test CA in this process),
     /// another that `acmectl ca` lists, or the URL of a directory [default: letsencrypt]
     #[arg(long, env = "ACME_CA", hide_env = true, value_name = "NAME|URL", alias = "server")]

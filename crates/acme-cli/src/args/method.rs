@@ -16,6 +16,23 @@ pub(crate) struct MethodArgs {
     pub(crate) patterns: Option<Vec<String>>,
 }
 
+/// The options that say it.
+pub(crate) const METHODS: [&str; 13] = [
+    "challenge",
+    "dns",
+    "dns_listen",
+    "dns_name",
+    "dns_zone",
+    "http",
+    "http_listen",
+    "manual_auth_hook",
+    "manual_cleanup_hook",
+    "preferred_challenges",
+    "tls_alpn",
+    "tls_alpn_listen",
+    "webroot",
+];
+
 /// A way for all names.
 #[derive(Clone, Debug)]
 pub(crate) enum MethodArg {

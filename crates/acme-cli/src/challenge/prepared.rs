@@ -28,7 +28,7 @@ pub(crate) struct Prepared {
     /// The names with their ways, the preferred one first.
     names: Vec<(Identifier, Vec<Way>)>,
     /// What did not work, and is not tried again.
-    given_up: Vec<(Identifier, ChallengeType)>,
+    given_up: Vec<(Identifier, ChallengeMethod)>,
     detours: u32,
     /// Whether names of the account are preferred to those of everybody.
     dns_account: bool,
@@ -247,12 +247,15 @@ impl Prepared {
         if self.detours == MOST_DETOURS {
             return None;
         }
-        let mut detours = Vec::new();
+        let (mut detours, mut given_up) = (Vec::new(), Vec::new());
         for (name, failed, why) in self.failures(error.as_acme()?)? {
-            let next = self.challenge_types(&name).into_iter().find(|kind| *kind != failed)?;
+            let (_, ways) = self.names.iter().find(|(known, _)| *known == name)?;
+            let way = ways.iter().find(|way| way.method.proves(&failed))?;
+            let next = self.challenge_types(&name).into_iter().find(|kind| !way.method.proves(kind))?;
+            given_up.push((name.clone(), way.method.clone()));
             detours.push(Detour { name, failed, next, why });
         }
-        self.given_up.extend(detours.iter().map(|detour| (detour.name.clone(), detour.failed.clone())));
+        self.given_up.extend(given_up);
         self.detours += 1;
         Some(detours)
     }
@@ -260,12 +263,13 @@ impl Prepared {
     /// The names that failed, how control was to be proved, and why it was not.
     fn failures(&self, error: &acme_proto::Error) -> Option<Vec<(Identifier, ChallengeType, String)>> {
         if let acme_proto::Error::Solver { identifier, kind, source } = error {
-            // What puts one response in place badly is not worth a try with the other names.
-            let is_next = |name: &&Identifier| {
-                let types = self.challenge_types(name);
-                *name == identifier || types.len() > 1 && types.first() == Some(kind)
+            // What puts one response in place badly is not worth a try with names that have another way.
+            let has_other = |ways: &[Way]| ways.iter().any(|way| !way.method.proves(kind));
+            let is_next = |(name, ways): &&(Identifier, Vec<Way>)| {
+                let is_first = self.challenge_types(name).first() == Some(kind);
+                name == identifier || is_first && has_other(ways)
             };
-            let names = self.names.iter().map(|(name, _)| name).filter(is_next);
+            let names = self.names.iter().filter(is_next).map(|(name, _)| name);
             return Some(names.map(|name| (name.clone(), kind.clone(), source.to_string())).collect());
         }
         let refusal = error.refusal()?;
@@ -298,9 +302,10 @@ impl Solver for Prepared {
             (true, None) => {}
             (false, _) => types.retain(|kind| *kind != ChallengeType::DnsAccount01),
         }
-        types.retain(|kind| {
-            !self.given_up.iter().any(|(name, given_up)| name == identifier && given_up == kind)
-        });
+        let is_given_up = |kind: &ChallengeType| {
+            self.given_up.iter().any(|(name, method)| name == identifier && method.proves(kind))
+        };
+        types.retain(|kind| !is_given_up(kind));
         types
     }
 

@@ -62,6 +62,10 @@ pub(crate) enum CommandError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("{0}")]
+    Line(String),
+    #[error("{} has more than {lines} lines, or {bytes} bytes", path.display())]
+    TooMany { path: PathBuf, lines: usize, bytes: usize },
     #[error("standard output can't be written")]
     Output(#[source] io::Error),
     #[error("'{program}' could not be run")]
@@ -140,6 +144,8 @@ impl CommandError {
                 let lines = choices.iter().map(|choice| Advice::paste(invocation.with(choice)));
                 std::iter::once(Advice::text("say which:")).chain(lines).collect()
             }
+            Self::Line(_) => Vec::new(),
+            Self::TooMany { .. } => vec![Advice::text("give it in parts")],
             Self::Terminal => vec![
                 Advice::text("write it to a file that only you can read:"),
                 Advice::paste(invocation.with("--out account.pem")),
@@ -177,8 +183,10 @@ impl CommandError {
             | Self::Program { .. }
             | Self::Relay(_)
             | Self::SeveralAccounts { .. }
+            | Self::Line(_)
             | Self::Terminal
-            | Self::TestCa(_) => Status::Usage,
+            | Self::TestCa(_)
+            | Self::TooMany { .. } => Status::Usage,
         }
     }
 }

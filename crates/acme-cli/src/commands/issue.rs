@@ -1,13 +1,17 @@
 //! `issue`: obtain a certificate, or leave it if it is right and not due.
 
+mod lines;
+mod many;
+
 use acme_proto::Identifier;
-use acme_store::{CertificateRecord, Change, Settings, Store};
+use acme_store::{CertificateName, CertificateRecord, Change, Lock, Settings, Store};
 use serde_json::json;
 
 use crate::account;
 use crate::args::IssueArgs;
 use crate::ca;
 use crate::context::Context;
+use crate::desk::Desk;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::hooks;
@@ -22,49 +26,140 @@ use crate::sweep;
 use crate::timer::{self, Renewer};
 
 pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
-    let options = IssueOptions::resolve(args)?;
-    for note in options.names.iter().filter_map(|name| name.note.as_ref()) {
-        context.output.progress(format_args!("note: {note}"));
+    if let Some(path) = &args.from {
+        return many::run(context, path, &args);
     }
+    let options = IssueOptions::resolve(args)?;
+    tell_notes(context, &options);
+    let desk = Desk::default();
     if options.dry_run {
-        return dry_run(context, &options);
+        dry_run(context, &desk, &options)?;
+        return Ok(Status::Done);
     }
     // With a CA that is no good there is no need to make a directory first.
-    let registration = &options.registration;
     first_look(context, &options)?;
     let store = context.store()?;
     sweep::sweep(context, &store)?;
-    let lineage = Lineage::find(&store, &options)?;
-    let _lock = store.lock_certificate(&lineage.name)?;
-    // Another process may have been at it until now.
-    let lineage = Lineage { record: store.certificate(&lineage.name)?, ..lineage };
-    let settings = options.merge(lineage.record.as_ref().map(|record| &record.settings))?;
-    names::check(&settings.names, &ca::policy(&settings.ca), settings.profile.as_deref())?;
-    lineage.check(&settings, &options)?;
-    account::check_binding(Some(&store), &settings.ca, &settings.account, registration)?;
-    if let Some(record) = &lineage.record
-        && !options.force
-        && lineage.is_right(&store, &settings, context.now())?
-    {
-        return keep(context, &store, record, &settings);
+    let wish = Wish::new(context, &store, &options, Lineage::find(&store, &options)?)?;
+    if let Some(record) = wish.kept()? {
+        let record = record.clone();
+        wish.keep(&record)?;
+        print_paths(context, &store, &record.name);
+        tell_renewer(context);
+        return Ok(Status::Done);
     }
-    let ready = issuance::prepare(context, &settings, Before::read(&store, &lineage.name, &settings)?)?;
-    store.preflight(&lineage.name)?;
-    let record = store.create_certificate(&lineage.name, &settings, context.now())?;
-    let changes = record.settings.changes(&settings);
-    tell_changes(context, &changes);
-    let issuance = Issuance { context, store: &store, record: &record, settings: &settings, registration };
-    let obtained = match issuance.run(ready) {
-        Ok(obtained) => obtained,
-        Err(not_obtained) => {
-            // What was not even asked for is not to be asked for again by every renew.
-            if lineage.record.is_none() && not_obtained.error.status() == Status::Usage {
-                store.delete_certificate(&record.name)?;
-            }
-            return Ok(report::not_obtained(context, &record.name, Some(&settings), &not_obtained));
+    let name = match wish.obtain(&desk)? {
+        Came::Obtained { name, unwritten: None } => name,
+        Came::Obtained { name, unwritten: Some(error) } => {
+            report::failure(&context.output, &context.invocation, Some(&name), &error);
+            return Ok(Status::Failed);
         }
+        Came::NotObtained(error) => return Ok(error.status()),
     };
-    finish(context, &store, &record, &settings, obtained, &changes)
+    // A hook may want the certificate, or the test CA.
+    drop((wish, desk));
+    print_paths(context, &store, &name);
+    let status = hooks::run_pending(context, &store, Some(std::slice::from_ref(&name)))?;
+    tell_renewer(context);
+    Ok(status)
+}
+
+/// A certificate that is asked for, as long as its lock is held.
+struct Wish<'a> {
+    context: &'a Context,
+    store: &'a Store,
+    options: &'a IssueOptions,
+    lineage: Lineage,
+    settings: Settings,
+    _lock: Lock,
+}
+
+/// What came of asking for a certificate. All of it is told already, but that files are not written.
+enum Came {
+    Obtained { name: CertificateName, unwritten: Option<Error> },
+    NotObtained(Error),
+}
+
+impl<'a> Wish<'a> {
+    /// Finds out what is asked for, and refuses what can't be.
+    fn new(
+        context: &'a Context,
+        store: &'a Store,
+        options: &'a IssueOptions,
+        lineage: Lineage,
+    ) -> Result<Self, Error> {
+        let _lock = store.lock_certificate(&lineage.name)?;
+        // Another process may have been at it until now.
+        let lineage = Lineage { record: store.certificate(&lineage.name)?, ..lineage };
+        let settings = options.merge(lineage.record.as_ref().map(|record| &record.settings))?;
+        names::check(&settings.names, &ca::policy(&settings.ca), settings.profile.as_deref())?;
+        lineage.check(&settings, options)?;
+        account::check_binding(Some(store), &settings.ca, &settings.account, &options.registration)?;
+        Ok(Self { context, store, options, lineage, settings, _lock })
+    }
+
+    /// The certificate, if it is right and stays.
+    fn kept(&self) -> Result<Option<&CertificateRecord>, Error> {
+        let Some(record) = self.lineage.record.as_ref().filter(|_| !self.options.force) else {
+            return Ok(None);
+        };
+        let is_right = self.lineage.is_right(self.store, &self.settings, self.context.now())?;
+        Ok(is_right.then_some(record))
+    }
+
+    /// Leaves the certificate as it is; its other settings may change.
+    fn keep(self, record: &CertificateRecord) -> Result<(), Error> {
+        let (context, store) = (self.context, self.store);
+        let mut settings = self.settings;
+        settings.names.clone_from(&record.settings.names);
+        let changes = store.update_settings(&record.name, &settings)?;
+        tell_changes(context, &changes);
+        let due = record.due.map(|due| moment::for_people(due, context.now())).unwrap_or_default();
+        context.output.progress(format_args!("{}: kept; it is right, and due {due}", record.name));
+        context.output.event(
+            "certificate",
+            json!({
+                "certificate": record.name,
+                "outcome": "kept",
+                "names": words(&settings.names),
+                "due": record.due.map(moment::for_programs),
+                "directory": store.current_directory(&record.name),
+                "changes": changed(&changes),
+            }),
+        );
+        Ok(())
+    }
+
+    fn obtain(&self, desk: &Desk) -> Result<Came, Error> {
+        let (context, store, settings) = (self.context, self.store, &self.settings);
+        let before = Before::read(store, &self.lineage.name, settings)?;
+        let ready = issuance::prepare(context, settings, before)?;
+        store.preflight(&self.lineage.name)?;
+        let record = store.create_certificate(&self.lineage.name, settings, context.now())?;
+        let changes = record.settings.changes(settings);
+        tell_changes(context, &changes);
+        let registration = &self.options.registration;
+        let issuance = Issuance { context, store, desk, record: &record, settings, registration };
+        let obtained = match issuance.run(ready) {
+            Ok(obtained) => obtained,
+            Err(not_obtained) => {
+                // What was not even asked for is not to be asked for again by every renew.
+                if self.lineage.record.is_none() && not_obtained.error.status() == Status::Usage {
+                    store.delete_certificate(&record.name)?;
+                }
+                report::not_obtained(context, &record.name, Some(settings), &not_obtained);
+                return Ok(Came::NotObtained(not_obtained.error));
+            }
+        };
+        tell_obtained(context, store, &record, settings, &obtained, &changes);
+        Ok(Came::Obtained { name: record.name, unwritten: obtained.unwritten })
+    }
+}
+
+fn tell_notes(context: &Context, options: &IssueOptions) {
+    for note in options.names.iter().filter_map(|name| name.note.as_ref()) {
+        context.output.progress(format_args!("note: {note}"));
+    }
 }
 
 /// Refuses what can't be right whatever is kept here.
@@ -83,7 +178,7 @@ fn first_look(context: &Context, options: &IssueOptions) -> Result<(), Error> {
     Ok(())
 }
 
-fn dry_run(context: &Context, options: &IssueOptions) -> Result<Status, Error> {
+fn dry_run(context: &Context, desk: &Desk, options: &IssueOptions) -> Result<(), Error> {
     let store = match Store::open_existing(&context.settings.dir) {
         Ok(store) => Some(store),
         Err(acme_store::Error::Missing { .. }) => None,
@@ -100,59 +195,10 @@ fn dry_run(context: &Context, options: &IssueOptions) -> Result<Status, Error> {
     let mut registration = options.registration.clone();
     // Whoever has agreed to the CA's terms need not say so again for its staging directory.
     registration.agree |= account.is_some_and(|account| account.terms_agreed_at.is_some());
-    issuance::dry_run(context, &settings, &registration)?;
+    issuance::dry_run(context, desk, &settings, &registration)?;
     context.output.result("the dry run succeeded; nothing was kept");
     context.output.event("dry_run", json!({"outcome": "succeeded", "names": words(&settings.names)}));
-    Ok(Status::Done)
-}
-
-/// Leaves a certificate as it is; its other settings may change.
-fn keep(
-    context: &Context,
-    store: &Store,
-    record: &CertificateRecord,
-    settings: &Settings,
-) -> Result<Status, Error> {
-    let mut settings = settings.clone();
-    settings.names.clone_from(&record.settings.names);
-    let changes = store.update_settings(&record.name, &settings)?;
-    tell_changes(context, &changes);
-    let due = record.due.map(|due| moment::for_people(due, context.now())).unwrap_or_default();
-    context.output.progress(format_args!("{}: kept; it is right, and due {due}", record.name));
-    print_paths(context, store, record);
-    let due = record.due.map(moment::for_programs);
-    context.output.event(
-        "certificate",
-        json!({
-            "certificate": record.name,
-            "outcome": "kept",
-            "names": words(&settings.names),
-            "due": due,
-            "directory": store.current_directory(&record.name),
-            "changes": changed(&changes),
-        }),
-    );
-    tell_renewer(context);
-    Ok(Status::Done)
-}
-
-fn finish(
-    context: &Context,
-    store: &Store,
-    record: &CertificateRecord,
-    settings: &Settings,
-    obtained: Obtained,
-    changes: &[Change],
-) -> Result<Status, Error> {
-    tell_obtained(context, store, record, settings, &obtained, changes);
-    if let Some(error) = obtained.unwritten {
-        report::failure(&context.output, &context.invocation, Some(&record.name), &error);
-        return Ok(Status::Failed);
-    }
-    print_paths(context, store, record);
-    let status = hooks::run_pending(context, store, Some(std::slice::from_ref(&record.name)))?;
-    tell_renewer(context);
-    Ok(status)
+    Ok(())
 }
 
 /// Tells what was obtained, on standard error and as JSON.
@@ -191,8 +237,8 @@ pub(crate) fn tell_obtained(
     );
 }
 
-fn print_paths(context: &Context, store: &Store, record: &CertificateRecord) {
-    let directory = store.current_directory(&record.name);
+fn print_paths(context: &Context, store: &Store, name: &CertificateName) {
+    let directory = store.current_directory(name);
     // With a request of somebody's own the key is not here.
     let files = ["fullchain.pem", "privkey.pem"].map(|file| directory.join(file));
     for file in files.iter().filter(|file| file.exists()) {

@@ -9,6 +9,7 @@ use super::issue;
 use crate::args::RenewArgs;
 use crate::ari;
 use crate::context::Context;
+use crate::desk::Desk;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::hooks;
@@ -18,6 +19,7 @@ use crate::report;
 use crate::schedule;
 use crate::settings::{Registration, SettingError};
 use crate::sweep;
+use crate::tally::{Outcome, Tally};
 
 pub(crate) fn run(context: &Context, args: RenewArgs) -> Result<Status, Error> {
     let store = match context.existing_store() {
@@ -30,7 +32,7 @@ pub(crate) fn run(context: &Context, args: RenewArgs) -> Result<Status, Error> {
         store => store?,
     };
     sweep::sweep(context, &store)?;
-    let run = Run { context, store: &store, force: args.force };
+    let run = Run { context, store: &store, desk: Desk::default(), force: args.force };
     let names: Vec<String> = args.certificates.into_iter().chain(args.more_certificates).collect();
     run.refresh(&names)?;
     let due = if names.is_empty() { run.due()? } else { run.named(names)? };
@@ -42,6 +44,8 @@ pub(crate) fn run(context: &Context, args: RenewArgs) -> Result<Status, Error> {
         context.signals.check()?;
         tally.add(run.renew(&record.name)?);
     }
+    // A hook may want the test CA, or the account.
+    drop(run);
     let hooks = hooks::run_pending(context, &store, None)?;
     let status = tally.status(hooks);
     context.output.event(
@@ -59,15 +63,8 @@ pub(crate) fn run(context: &Context, args: RenewArgs) -> Result<Status, Error> {
 struct Run<'a> {
     context: &'a Context,
     store: &'a Store,
+    desk: Desk,
     force: bool,
-}
-
-/// What became of one certificate.
-enum Renewed {
-    Succeeded,
-    Skipped,
-    Failed,
-    Temporary,
 }
 
 impl Run<'_> {
@@ -109,7 +106,7 @@ impl Run<'_> {
     }
 
     /// Renews one certificate. Only an interrupt keeps the others from their turn.
-    fn renew(&self, name: &CertificateName) -> Result<Renewed, Error> {
+    fn renew(&self, name: &CertificateName) -> Result<Outcome, Error> {
         let not_obtained = match self.attempt(name) {
             Ok(renewed) => return Ok(renewed),
             Err(NotObtained { error: Error::Interrupted, .. }) => return Err(Error::Interrupted),
@@ -119,18 +116,18 @@ impl Run<'_> {
         let settings = record.as_ref().map(|record| &record.settings);
         report::not_obtained(self.context, name, settings, &not_obtained);
         let is_temporary = not_obtained.error.is_temporary() && !self.is_late(name)?;
-        Ok(if is_temporary { Renewed::Temporary } else { Renewed::Failed })
+        Ok(if is_temporary { Outcome::Temporary } else { Outcome::Failed })
     }
 
-    fn attempt(&self, name: &CertificateName) -> Result<Renewed, NotObtained> {
+    fn attempt(&self, name: &CertificateName) -> Result<Outcome, NotObtained> {
         let _lock = self.store.lock_certificate(name).map_err(Error::from)?;
         // Another process may have renewed it while this one waited.
         let Some(record) = self.store.certificate(name).map_err(Error::from)? else {
-            return Ok(Renewed::Skipped);
+            return Ok(Outcome::Skipped);
         };
         if !self.is_due(&record) {
             self.tell_kept(&record);
-            return Ok(Renewed::Skipped);
+            return Ok(Outcome::Skipped);
         }
         if let Some(url) = record.renewal.as_ref().and_then(|renewal| renewal.explanation_url.as_ref()) {
             self.context
@@ -141,6 +138,7 @@ impl Run<'_> {
         let issuance = Issuance {
             context: self.context,
             store: self.store,
+            desk: &self.desk,
             record: &record,
             settings: &record.settings,
             registration: &registration,
@@ -149,7 +147,7 @@ impl Run<'_> {
         issue::tell_obtained(self.context, self.store, &record, &record.settings, &obtained, &[]);
         match obtained.unwritten {
             Some(error) => Err(error.into()),
-            None => Ok(Renewed::Succeeded),
+            None => Ok(Outcome::Succeeded),
         }
     }
 
@@ -202,34 +200,6 @@ impl Run<'_> {
 
 fn is_retired(record: &CertificateRecord) -> bool {
     record.revocation.is_some_and(|revocation| revocation.then == AfterRevocation::Retire)
-}
-
-/// How many came to what.
-#[derive(Default)]
-struct Tally {
-    succeeded: usize,
-    failed: usize,
-    temporary: usize,
-}
-
-impl Tally {
-    fn add(&mut self, renewed: Renewed) {
-        match renewed {
-            Renewed::Succeeded => self.succeeded += 1,
-            Renewed::Failed => self.failed += 1,
-            Renewed::Temporary => self.temporary += 1,
-            Renewed::Skipped => {}
-        }
-    }
-
-    fn status(&self, hooks: Status) -> Status {
-        match (self.succeeded, self.failed, self.temporary) {
-            (_, 0, 0) => hooks,
-            (1.., _, _) => Status::Partial,
-            (0, 0, _) => Status::Temporary,
-            (0, _, _) => Status::Failed,
-        }
-    }
 }
 
 /// Waits at random, so that not all the world's timers ask a CA in the same minute.

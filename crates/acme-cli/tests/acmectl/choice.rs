@@ -183,6 +183,44 @@ fn when_all_ways_are_refused_it_ends() {
 }
 
 #[test]
+fn a_service_that_fails_is_followed_by_the_next_way() {
+    let world = World::new();
+    let ca = TestCa::builder().always_valid().start().unwrap();
+    let api = PdnsApi::start();
+    let line = "issue example.test *.example.test --dns pdns --http-listen 127.0.0.1:0";
+    let mut command = command(&world, &ca, &api, line);
+    command.env("PDNS_API_KEY", "wrong");
+    let run = world.finish(&mut command);
+    // The wildcard has no other way; the CA was told nothing that would have ended the order.
+    assert_eq!((run.code(), orders(&ca)), (Some(1), 1), "{}", run.stderr());
+    assert!(
+        run.stderr().contains("error: example.test: the dns-01 response for *.example.test"),
+        "{}",
+        run.stderr()
+    );
+    let mut command =
+        self::command(&world, &ca, &api, "issue example.test --dns pdns --http-listen 127.0.0.1:0");
+    command.env("PDNS_API_KEY", "wrong");
+    let run = world.finish(&mut command);
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    assert!(run.stderr().contains("; http-01 is tried now"), "{}", run.stderr());
+}
+
+#[test]
+fn what_failed_is_said_where_the_ca_offers_nothing_else() {
+    let world = World::new();
+    let mut config = Config::gentle();
+    config.withheld_challenges = vec!["tls-alpn-01".into()];
+    let ca = TestCa::builder().config(config).http_port(free_port()).start().unwrap();
+    let api = PdnsApi::start();
+    let line = "issue a.test --http-listen 127.0.0.1:0 --tls-alpn-listen 127.0.0.1:0";
+    let run = world.finish(&mut command(&world, &ca, &api, line));
+    assert_eq!(run.code(), Some(1), "{}", run.stderr());
+    assert!(run.stderr().contains("error: a.test: http-01 for a.test failed"), "{}", run.stderr());
+    assert!(!run.stderr().contains("none of these is set up"), "{}", run.stderr());
+}
+
+#[test]
 fn a_way_that_can_not_be_had_is_done_without() {
     let world = World::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -57,6 +57,9 @@ Arguments:
   [DOMAIN]...  The names to certify, the first one first
 
 Options:
+      --from <FILE|->               Obtain many certificates, one for each line of a file: its
+                                    names, and options that hold for it in place of those given
+                                    here; -: standard input
       --ca <NAME|URL>               The CA: letsencrypt, letsencrypt-staging, google, zerossl, dev
                                     (a test CA in this process), another that `acmectl ca` lists, or
                                     the URL of a directory [default: letsencrypt]

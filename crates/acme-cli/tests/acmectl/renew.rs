@@ -106,6 +106,7 @@ a.example.test: issued by the test CA, valid until [MOMENT], due [MOMENT]
 b.example.test: asking the test CA, http-01 answered at 127.0.0.1:[PORT]
 b.example.test: opening the account
 b.example.test: ordering
+b.example.test: proving control of the names
 b.example.test: asking for the certificate
 b.example.test: downloading it
 b.example.test: publishing it

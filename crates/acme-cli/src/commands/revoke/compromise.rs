@@ -8,6 +8,7 @@ use super::Revocable;
 use crate::args::Reason;
 use crate::commands::issue;
 use crate::context::Context;
+use crate::desk::Desk;
 use crate::error::Error;
 use crate::exit::Status;
 use crate::hooks;
@@ -112,9 +113,9 @@ impl<'a> Affected<'a> {
 
 /// Obtains a certificate with another key.
 fn replace(context: &Context, store: &Store, record: &CertificateRecord) -> Result<Status, Error> {
-    let registration = Registration::default();
-    let issuance =
-        Issuance { context, store, record, settings: &record.settings, registration: &registration };
+    let (desk, registration) = (&Desk::default(), &Registration::default());
+    let settings = &record.settings;
+    let issuance = Issuance { context, store, desk, record, settings, registration };
     let obtained = match issuance.prepare_and_run() {
         Ok(obtained) => obtained,
         Err(not_obtained) => {
