@@ -30,7 +30,7 @@ fn credential(name: &str) -> Option<&'static str> {
         "AWS_HOSTED_ZONE_ID" | "GCE_ZONE_ID" => None,
         "ACME_DNS_FULLDOMAIN" => Some(OWNER),
         _ => match name.rsplit('_').next() {
-            Some("BASE" | "URL") => Some("https://dns.example/"),
+            Some("BASE" | "ENDPOINT" | "URL") => Some("https://dns.example/"),
             Some("ID" | "PROJECT" | "USERNAME") => Some("a-name"),
             Some("KEY" | "PASSWORD" | "SECRET" | "TOKEN") => Some("0123456789abcdef0123456789abcdef01234567"),
             _ => None,
