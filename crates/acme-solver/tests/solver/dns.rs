@@ -19,6 +19,8 @@ mod route53;
 mod served;
 #[cfg(feature = "tokio")]
 mod tokio_writers;
+#[cfg(feature = "dns")]
+mod update;
 mod variables;
 mod world;
 mod writers;

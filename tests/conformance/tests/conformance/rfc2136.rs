@@ -2,6 +2,8 @@
 
 #[path = "rfc2136/faults.rs"]
 mod faults;
+#[path = "rfc2136/killed.rs"]
+mod killed;
 #[path = "rfc2136/three_servers.rs"]
 mod three_servers;
 #[path = "rfc2136/writers.rs"]
