@@ -15,6 +15,7 @@ mod keys;
 mod objects;
 mod saved;
 mod sockets;
+mod update;
 
 /// A parser, or a few that read the same.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,7 @@ pub const ALL: &[Target] = &[
     Target { name: "directory", run: objects::directory },
     Target { name: "dns_service", run: dns::service_replies },
     Target { name: "dns_txt", run: dns::txt_value },
+    Target { name: "dns_update", run: update::replies },
     Target { name: "hmac_key", run: keys::hmac_key },
     Target { name: "http01_request", run: sockets::http01_request },
     Target { name: "identifier", run: saved::identifier },
