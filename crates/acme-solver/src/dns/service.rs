@@ -56,6 +56,8 @@ type Make = fn(&Lookup<'_>) -> Result<Arc<dyn DnsProvider>, CredentialError>;
 pub enum Exercise {
     /// Against a stand-in, written from the service's published description.
     Description,
+    /// Against nothing.
+    Nothing,
     /// Against the service itself.
     Real,
 }
