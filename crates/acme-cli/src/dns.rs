@@ -1,6 +1,9 @@
 //! The ways to write the records of dns-01, and their credentials: from variables or files, read
 //! anew each time and kept nowhere.
 
+#[cfg(feature = "dns-update")]
+mod long_tail;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -40,6 +43,12 @@ pub(crate) enum DnsSetupError {
         #[source]
         source: io::Error,
     },
+    #[cfg(feature = "dns-update")]
+    #[error("the credentials can't be used")]
+    Library(#[source] long_tail::Failure),
+    #[cfg(feature = "dns-update")]
+    #[error("the zones of names can't be found for {title} without a resolver that answers")]
+    NoResolver { title: &'static str },
     #[error(transparent)]
     Script(#[from] ScriptError),
     #[error("'{name}' is no DNS service that is known here")]
@@ -57,6 +66,12 @@ impl DnsSetupError {
                 Advice::paste(format!("acmectl dns {}", way.name())),
             ],
             Self::File { .. } => vec![Advice::text("check the path, and that this user may read the file")],
+            #[cfg(feature = "dns-update")]
+            Self::Library(_) => vec![Advice::text("check the values of the variables")],
+            #[cfg(feature = "dns-update")]
+            Self::NoResolver { .. } => {
+                vec![Advice::text("name a resolver that this machine can reach with --resolver")]
+            }
             Self::Script(error) => error.advice(),
             Self::Unknown { .. } => vec![Advice::text("choose one of these:"), Advice::paste("acmectl dns")],
         }
@@ -66,6 +81,9 @@ impl DnsSetupError {
 /// A way to write the records of dns-01.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
+    /// By what the library dns-update knows of a DNS service.
+    #[cfg(feature = "dns-update")]
+    LongTail(&'static long_tail::Provider),
     /// By a program.
     Script(scripts::Kind),
     /// By the API of a DNS service.
@@ -78,7 +96,10 @@ impl Way {
     /// All of them, by name.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let services = dns::services().iter().map(Self::Service);
-        services.chain([Self::Update]).chain(scripts::Kind::ALL.map(Self::Script))
+        let ways = services.chain([Self::Update]).chain(scripts::Kind::ALL.map(Self::Script));
+        #[cfg(feature = "dns-update")]
+        let ways = ways.chain(long_tail::providers().into_iter().map(Self::LongTail));
+        ways
     }
 
     /// The way that a name stands for.
@@ -88,12 +109,16 @@ impl Way {
         }
         let script = scripts::Kind::find(name).map(Self::Script);
         let way = script.or_else(|| dns::service(name).map(Self::Service));
+        #[cfg(feature = "dns-update")]
+        let way = way.or_else(|| long_tail::provider(name).map(Self::LongTail));
         way.ok_or_else(|| DnsSetupError::Unknown { name: name.to_owned() })
     }
 
     /// Its name in options and settings.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            #[cfg(feature = "dns-update")]
+            Self::LongTail(provider) => provider.name,
             Self::Script(kind) => kind.name(),
             Self::Service(service) => service.name,
             Self::Update => UPDATE_NAMES[0],
@@ -103,6 +128,8 @@ impl Way {
     /// Its name for people.
     pub(crate) fn title(self) -> &'static str {
         match self {
+            #[cfg(feature = "dns-update")]
+            Self::LongTail(provider) => provider.title,
             Self::Script(kind) => kind.title(),
             Self::Service(service) => service.title,
             Self::Update => "dynamic updates (RFC 2136)",
@@ -112,6 +139,8 @@ impl Way {
     /// The variables that it reads.
     pub(crate) fn variables(self) -> &'static [Variable] {
         match self {
+            #[cfg(feature = "dns-update")]
+            Self::LongTail(provider) => provider.variables,
             Self::Script(kind) => kind.variables(),
             Self::Service(service) => service.variables,
             Self::Update => DnsUpdate::VARIABLES,
@@ -121,6 +150,8 @@ impl Way {
     /// What it was tried against.
     pub(crate) fn exercise(self) -> Exercise {
         match self {
+            #[cfg(feature = "dns-update")]
+            Self::LongTail(_) => Exercise::Nothing,
             Self::Script(kind) => kind.exercise(),
             Self::Service(service) => service.exercise,
             Self::Update => Exercise::Real,
@@ -161,6 +192,25 @@ fn update_solver(
     })
 }
 
+/// What writes the records through the library, where the resolver says that the names lead.
+#[cfg(feature = "dns-update")]
+fn long_tail_solver(
+    provider: &'static long_tail::Provider,
+    credentials: &[Found],
+    delegation: Option<Resolver>,
+) -> Result<Box<dyn Solver + Send>, DnsSetupError> {
+    let resolver = delegation.ok_or(DnsSetupError::NoResolver { title: provider.title })?;
+    let value = |name: &str| {
+        let found = credentials.iter().find(|found| found.variable.name == name)?;
+        Some(found.value.expose())
+    };
+    if let Some(source) = provider.missing(&value) {
+        return Err(DnsSetupError::Credential { way: Way::LongTail(provider), source });
+    }
+    let solver = long_tail::LongTail::new(provider, &value, resolver);
+    Ok(Box::new(solver.map_err(DnsSetupError::Library)?))
+}
+
 fn text(credentials: &[Found], name: &str) -> Option<String> {
     let found = credentials.iter().find(|found| found.variable.name == name)?;
     Some(found.value.expose().to_owned())
@@ -173,7 +223,7 @@ pub(crate) fn title(text: &str) -> &str {
     }
     match Way::find(text) {
         Ok(Way::Script(_)) | Err(_) => text,
-        Ok(way @ (Way::Service(_) | Way::Update)) => way.title(),
+        Ok(way) => way.title(),
     }
 }
 
@@ -213,6 +263,12 @@ pub(crate) fn prepare(
             let found = look(way, files)?;
             warn_of_plain_http(&found, &context.output);
             Ok(Ready { solver: service_solver(service, &found, delegation)?, found, script: None })
+        }
+        #[cfg(feature = "dns-update")]
+        way @ Way::LongTail(provider) => {
+            let found = look(way, files)?;
+            warn_of_plain_http(&found, &context.output);
+            Ok(Ready { solver: long_tail_solver(provider, &found, delegation)?, found, script: None })
         }
         Way::Update => {
             let found = look(Way::Update, files)?;

@@ -20,6 +20,8 @@ mod acmectl {
     mod hooks;
     mod inherited;
     mod issue;
+    #[cfg(feature = "dns-update")]
+    mod long_tail;
     mod many;
     mod names;
     mod options;

@@ -37,10 +37,7 @@ fn all(context: &Context) {
         context.output.event("dns", members(way));
         let needed = way.variables().iter().filter(|variable| variable.need != Need::Optional);
         let needed: Vec<&str> = needed.map(|variable| variable.name).collect();
-        let needs = match way {
-            Way::Script(kind) => kind.named().to_owned(),
-            Way::Service(_) | Way::Update => needed.join(" "),
-        };
+        let needs = if let Way::Script(kind) = way { kind.named().to_owned() } else { needed.join(" ") };
         table.add_row([way.name(), way.title(), exercise(way.exercise()), &needs]);
     }
     table.add_row([responder::NAME, responder::TITLE, exercise(Exercise::Real), ""]);
@@ -79,11 +76,10 @@ fn builtin(context: &Context, args: &DnsArgs) -> Result<(), Error> {
 
 fn sheet(way: Way) -> Sheet {
     let mut sheet = Sheet::default();
-    match way {
-        Way::Script(kind) => script(&mut sheet, kind),
-        Way::Service(_) | Way::Update => {
-            sheet.add("service", format!("{} (--dns {})", way.title(), way.name()));
-        }
+    if let Way::Script(kind) = way {
+        script(&mut sheet, kind);
+    } else {
+        sheet.add("service", format!("{} (--dns {})", way.title(), way.name()));
     }
     sheet.add("tried with", exercise(way.exercise()));
     for variable in way.variables() {
@@ -137,13 +133,14 @@ fn members(way: Way) -> Value {
     json!({
         "provider": way.name(),
         "title": way.title(),
-        "tried_with_the_real_service": way.exercise() == Exercise::Real,
+        "tried_with": exercise(way.exercise()),
         "variables": way.variables().iter().map(variable).collect::<Vec<_>>(),
     })
 }
 
 fn exercise(exercise: Exercise) -> &'static str {
     match exercise {
+        Exercise::Nothing => "nothing",
         Exercise::Real => "the real one",
         Exercise::Description | _ => "a stand-in",
     }
