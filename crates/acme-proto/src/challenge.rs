@@ -15,7 +15,7 @@ use crate::error::{Error, Violation};
 use crate::flow::Operation;
 use crate::identifier::Identifier;
 use crate::json;
-use crate::persist::{PersistOffer, PersistRecord};
+use crate::persist::{PersistOffer, PersistPolicy, PersistRecord};
 use crate::problem::Problem;
 use crate::session::Respondent;
 use crate::url::Url;
@@ -204,6 +204,8 @@ pub struct Challenge {
     account_label: Option<String>,
     #[serde(default)]
     persist_record: Option<PersistRecord>,
+    #[serde(default)]
+    persist_policy: Option<PersistPolicy>,
 }
 
 impl Challenge {
@@ -232,9 +234,11 @@ impl Challenge {
             digest: [0; 32],
             account_label: None,
             persist_record: None,
+            persist_policy: None,
         };
         if challenge.kind == ChallengeType::DnsPersist01 {
-            challenge.persist_record = Some(PersistRecord::respond(authorization, offered, respondent)?);
+            let (record, policy) = PersistRecord::respond(authorization, offered, respondent)?;
+            (challenge.persist_record, challenge.persist_policy) = (Some(record), Some(policy));
             return Ok(challenge);
         }
         let has_record = matches!(challenge.kind, ChallengeType::Dns01 | ChallengeType::DnsAccount01);
@@ -275,6 +279,7 @@ impl Challenge {
             key_authorization,
             account_label: None,
             persist_record: None,
+            persist_policy: None,
         })
     }
 
@@ -336,6 +341,12 @@ impl Challenge {
     #[must_use]
     pub fn persist_record(&self) -> Option<&PersistRecord> {
         self.persist_record.as_ref()
+    }
+
+    /// What the CA will compare the records of dns-persist-01 with, which may be there already.
+    #[must_use]
+    pub fn persist_policy(&self) -> Option<&PersistPolicy> {
+        self.persist_policy.as_ref()
     }
 
     /// The SHA-256 digest of the key authorization: what a tls-alpn-01 certificate holds.

@@ -180,7 +180,7 @@ pub use issue::{Issue, Issued};
 pub use onion::OnionService;
 pub use order::{Order, OrderStatus, OrdersPage};
 pub use order_list::{ListOrders, OrderList};
-pub use persist::PersistRecord;
+pub use persist::{PersistFault, PersistFindings, PersistPolicy, PersistRecord, PersistSyntax};
 pub use poll::Poll;
 pub use pre_authorize::{PreAuthorize, PreAuthorized};
 pub use problem::{Problem, ProblemKind};

@@ -1,7 +1,10 @@
 //! TXT records that name an account: dns-account-01's label, dns-persist-01's record.
 
+mod policy;
+
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -17,6 +20,8 @@ use crate::flow::Operation;
 use crate::identifier::Identifier;
 use crate::json;
 use crate::session::{Respondent, Sha256, Thumbprint};
+
+pub use policy::{PersistFault, PersistFindings, PersistPolicy, PersistSyntax};
 
 /// The TXT record of dns-persist-01: it lets an account have certificates for a name for as long as
 /// it stands, so that nothing has to be written for a renewal.
@@ -46,6 +51,19 @@ impl PersistRecord {
     /// Most issuer domain names of a challenge.
     pub const MAX_ISSUERS: usize = 10;
 
+    /// A record that is good for ever, and not for wildcards.
+    #[must_use]
+    pub fn new(domain: impl Into<String>, issuer: impl Into<String>, account_uri: impl Into<String>) -> Self {
+        let (domain, issuer, account_uri) = (domain.into(), issuer.into(), account_uri.into());
+        Self { domain, issuer, account_uri, wildcard: false, until: None }
+    }
+
+    /// The same record, for the wildcard of the name, too.
+    #[must_use]
+    pub fn for_wildcard(self) -> Self {
+        Self { wildcard: true, ..self }
+    }
+
     /// The name of the record.
     #[must_use]
     pub fn name(&self) -> String {
@@ -74,25 +92,38 @@ impl PersistRecord {
         format!("{prefix}sha-256/{}", base64url::encode(thumbprint.sha256(&input)))
     }
 
-    /// The record that a challenge asks for.
+    /// The hashed forms of an account's URL that a CA takes for a domain: the domain's own, and the one
+    /// for any domain.
+    #[must_use]
+    pub fn hashed_account_uris(
+        prefix: &str,
+        domain: &str,
+        thumbprint: &Thumbprint,
+        account_url: &str,
+    ) -> [String; 2] {
+        [domain, "*"].map(|domain| Self::hashed_account_uri(prefix, domain, thumbprint, account_url))
+    }
+
+    /// The record that a challenge asks for, and what the CA will compare all records with.
     pub(crate) fn respond(
         authorization: &Authorization,
         offered: &OfferedChallenge,
         respondent: &Respondent,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, PersistPolicy), Error> {
         let Identifier::Dns(domain) = &authorization.identifier else {
             return Err(authorization.no_challenge());
         };
         let offer = offered.persist.as_ref().filter(|offer| offer.is_valid(respondent));
         let member = || Error::protocol(Operation::Authorization, Violation::Member("issuer-domain-names"));
         let offer = offer.ok_or_else(member)?;
-        Ok(Self {
-            domain: domain.clone(),
-            issuer: offer.issuers.first().ok_or_else(member)?.clone(),
-            account_uri: offer.account_uri(authorization, domain, respondent)?,
-            wildcard: authorization.wildcard,
-            until: None,
-        })
+        let issuer = offer.issuers.first().ok_or_else(member)?;
+        let account_uris = offer.account_uris(authorization, domain, respondent)?;
+        let account_uri = account_uris.first().ok_or_else(member)?;
+        let mut record = Self::new(domain, issuer, account_uri);
+        record.wildcard = authorization.wildcard;
+        let policy =
+            PersistPolicy { issuers: offer.issuers.clone(), account_uris, wildcard: authorization.wildcard };
+        Ok((record, policy))
     }
 }
 
@@ -142,22 +173,23 @@ impl PersistOffer {
             && self.issuers.iter().all(|name| is_issuer(name) && is_known(name))
     }
 
-    fn account_uri(
+    /// What stands for the account, in each form that the CA takes; there is at least one.
+    fn account_uris(
         &self,
         authorization: &Authorization,
         domain: &str,
         respondent: &Respondent,
-    ) -> Result<String, Error> {
+    ) -> Result<Vec<String>, Error> {
         let own = &respondent.account_url;
         if self.is_hashed {
             let missing = Violation::Member("accountHashPrefix");
             let prefix = respondent.account_hash_prefix.as_deref();
             let prefix = prefix.ok_or_else(|| Error::protocol(Operation::Directory, missing))?;
-            return Ok(PersistRecord::hashed_account_uri(prefix, domain, &respondent.thumbprint, own));
+            return Ok(PersistRecord::hashed_account_uris(prefix, domain, &respondent.thumbprint, own).into());
         }
         match &self.account_uri {
-            None => Ok(own.clone()),
-            Some(uri) if uri == own || respondent.confirmed.contains(uri) => Ok(uri.clone()),
+            None => Ok(vec![own.clone()]),
+            Some(uri) if uri == own || respondent.confirmed.contains(uri) => Ok(vec![uri.clone()]),
             Some(uri) => Err(Misuse::AccountUri {
                 identifier: authorization.order_identifier(),
                 account_uri: uri.clone(),

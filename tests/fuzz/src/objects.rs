@@ -5,7 +5,7 @@ use acme_proto::limits::{
 };
 use acme_proto::{
     Account, Authorization, CertificateId, Chain, Challenge, Directory, Error, Identifier, Intent,
-    OfferedChallenge, Order, OrdersPage, Problem, RenewalInfo,
+    OfferedChallenge, Order, OrdersPage, PersistPolicy, PersistRecord, Problem, RenewalInfo,
 };
 use http::HeaderValue;
 
@@ -41,6 +41,19 @@ pub(crate) fn challenge(data: &[u8]) {
         assert_url(&challenge.url);
         challenge.safe_token().map(assert_token).unwrap_or_default();
     }
+}
+
+/// The value of a TXT record: what was read can be written and read again, and two readers agree.
+pub(crate) fn persist_record(data: &[u8]) {
+    let Ok(value) = str::from_utf8(data) else { return };
+    let Ok(record) = PersistRecord::parse("a.example", value) else { return };
+    let written = record.to_string();
+    assert_eq!(PersistRecord::parse("a.example", &written).as_ref(), Ok(&record));
+    let policy = PersistPolicy::new(vec![record.issuer.clone()], vec![record.account_uri.clone()]);
+    let findings = policy.examine(&[value.to_owned(), written], now());
+    let is_good = record.until.is_none_or(|until| until >= now());
+    assert_eq!(findings.permitted, is_good.then_some(record.until));
+    assert_eq!(findings.faults.len(), if is_good { 0 } else { 2 });
 }
 
 pub(crate) fn directory(data: &[u8]) {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::thread;
 
 use acme_proto::{Challenge, ChallengeType, Identifier};
-use acme_solver::{Http01, SelfCheck};
+use acme_solver::{Dns01, Http01, SelfCheck};
 
 /// Whatever a client sends, it gets an answer, or the connection is closed.
 pub(crate) fn http01_request(data: &[u8]) {
@@ -18,6 +18,26 @@ pub(crate) fn http01_request(data: &[u8]) {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// Whatever a client asks, it gets answers to less than it sent, or the connection is closed.
+pub(crate) fn dns01_question(data: &[u8]) {
+    static SERVER: LazyLock<Dns01> =
+        LazyLock::new(|| Dns01::bind("127.0.0.1:0", "ns.example.net").expect("a port"));
+    let mut stream = TcpStream::connect(SERVER.local_addr()).expect("a connection");
+    // The server may have seen enough, and be gone.
+    let _ = stream.write_all(data);
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answers = Vec::new();
+    let _ = stream.read_to_end(&mut answers);
+    let mut rest = answers.as_slice();
+    while let [high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        assert!(length >= 12, "no header of DNS");
+        let Some((answer, others)) = after.split_at_checked(length) else { break };
+        assert_eq!(answer[2] & 0x80, 0x80, "no response");
+        rest = others;
+    }
 }
 
 /// Whatever a server sends, the check ends with one finding.

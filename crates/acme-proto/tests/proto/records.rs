@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acme_proto::{
     Authorization, Challenge, ChallengeType, Checkpoint, Directory, Error, Issue, Jwk, Misuse, Operation,
-    PersistRecord, Session, Thumbprint, Violation,
+    PersistPolicy, PersistRecord, Session, Thumbprint, Violation,
 };
 use serde_json::{Value, json};
 
@@ -165,6 +165,96 @@ fn persistent_record_of_revision_02_has_a_hashed_uri() {
     assert_eq!(value, format!("ca.example; accounturi={uri}"));
     offer.meta["issuerDomainNames"] = json!(["other.example"]);
     assert_eq!(offer.violation(), Violation::Member("issuer-domain-names"));
+}
+
+#[test]
+fn ca_takes_every_name_of_it_and_every_form_of_the_account() {
+    let issuers = json!(["ca.example", "other.example"]);
+    let policy = Offer::persist(json!({"issuer-domain-names": issuers})).respond().unwrap();
+    let policy = policy.persist_policy().unwrap();
+    assert_eq!(policy.issuers, ["ca.example", "other.example"]);
+    assert_eq!((policy.account_uris.as_slice(), policy.wildcard), (&[ACCOUNT.to_string()][..], false));
+    let mut offer = Offer::persist(json!({"issuerDomainNames": issuers})).wildcard();
+    offer.meta = json!({"accountHashPrefix": "https://ca.test/hash/", "issuerDomainNames": issuers});
+    let policy = offer.respond().unwrap().persist_policy().unwrap().clone();
+    let thumbprint = offer.world().session.thumbprint().unwrap();
+    let uri =
+        |domain| PersistRecord::hashed_account_uri("https://ca.test/hash/", domain, &thumbprint, ACCOUNT);
+    assert_eq!((policy.account_uris, policy.wildcard), (vec![uri("a.example"), uri("*")], true));
+}
+
+const NOW: &str = "2026-12-01T00:00:00Z";
+const LATER: &str = "2027-01-01T00:00:00Z";
+
+/// What is made of some records: until when they permit, and what is wrong with the others.
+fn examined(wildcard: bool, values: &[&str]) -> String {
+    let policy = PersistPolicy::new(vec!["ca.example".into(), "other.example".into()], vec!["acct".into()]);
+    let policy = if wildcard { policy.for_wildcard() } else { policy };
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    let findings = policy.examine(&values, NOW.parse().unwrap());
+    let permitted = match findings.permitted {
+        None => "no".to_string(),
+        Some(None) => "for ever".to_string(),
+        Some(Some(until)) => format!("until {until}"),
+    };
+    let faults: Vec<String> = findings.faults.iter().map(|(_, fault)| fault.to_string()).collect();
+    format!("{permitted}; {}; {} of others", faults.join(", "), findings.others.len())
+}
+
+#[test]
+fn records_that_permit_and_those_that_do_not_are_told_apart() {
+    let later = LATER.parse::<jiff::Timestamp>().unwrap().as_second();
+    let right = format!("Other.Example ;ACCOUNTURI=acct; persistuntil = {later} ;unknown=x=y");
+    for (values, expected) in [
+        (&[][..], "no; ; 0 of others"),
+        (&["ca.example; accounturi=acct"], "for ever; ; 0 of others"),
+        (&[right.as_str()], "until 2027-01-01T00:00:00Z; ; 0 of others"),
+        (&[right.as_str(), "ca.example;accounturi=acct"], "for ever; ; 0 of others"),
+        (&["third.example; accounturi=acct", "v=spf1 -all", ""], "no; ; 3 of others"),
+        (&["ca.example; accounturi=acct/2"], "no; is for another account; 0 of others"),
+        (
+            &["ca.example; accounturi=acct; persistUntil=1"],
+            "no; has lapsed at 1970-01-01T00:00:01Z; 0 of others",
+        ),
+        (
+            &["ca.example; accounturi=acct; persistUntil=99999999999999999999"],
+            "until 9999-12-30T22:00:00.999999999Z; ; 0 of others",
+        ),
+        (&["ca.example"], "no; is malformed: it has no accounturi; 0 of others"),
+        (&["ca.example; accounturi=acct;"], "no; is malformed: '' is no parameter; 0 of others"),
+        (
+            &["ca.example; accounturi = ac ct"],
+            "no; is malformed: 'accounturi = ac ct' is no parameter; 0 of others",
+        ),
+        (&["ca.example; accounturi=acct; -x=1"], "no; is malformed: '-x=1' is no parameter; 0 of others"),
+        (
+            &["ca.example; accounturi=acct; AccountURI=acct"],
+            "no; is malformed: it has accounturi twice; 0 of others",
+        ),
+        (
+            &["ca.example; accounturi=acct; persistUntil=tomorrow", "ca.example; accounturi=acct"],
+            "for ever; is malformed: its persistUntil 'tomorrow' is no number of seconds; 0 of others",
+        ),
+    ] {
+        assert_eq!(examined(false, values), expected, "{values:?}");
+    }
+    for (value, expected) in [
+        ("ca.example; accounturi=acct; policy=Wildcard", "for ever; ; 0 of others"),
+        ("ca.example; accounturi=acct", "no; has no policy=wildcard; 0 of others"),
+        ("ca.example; accounturi=acct; policy=strict", "no; has no policy=wildcard; 0 of others"),
+    ] {
+        assert_eq!(examined(true, &[value]), expected, "{value}");
+    }
+}
+
+#[test]
+fn what_was_written_is_read_as_it_was() {
+    let plain = PersistRecord::new("a.example", "ca.example", ACCOUNT);
+    for record in
+        [plain.clone(), plain.clone().for_wildcard(), plain.for_wildcard().expiring(LATER.parse().unwrap())]
+    {
+        assert_eq!(PersistRecord::parse("a.example", &record.to_string()), Ok(record));
+    }
 }
 
 #[test]
