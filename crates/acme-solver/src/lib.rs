@@ -9,7 +9,7 @@
 //!
 //! With the feature `dns`, `Propagated` waits until every authoritative server of a zone shows
 //! what a solver put there, `Resolver` is what it asks with, and `check` says what is wrong with how a
-//! name is set up.
+//! name is set up. `Persisted` proves control by records that stay.
 //!
 //! What it is not: a web server, an HTTP client, or a client of a CA.
 //!
@@ -42,6 +42,8 @@ mod dns01;
 mod http01;
 mod listener;
 mod per_name;
+#[cfg(feature = "dns")]
+mod persist;
 mod port_owner;
 #[cfg(feature = "dns")]
 mod propagation;
@@ -65,6 +67,8 @@ pub use http01::Http01;
 pub use http01::{AsyncHttp01, Http01Responder};
 pub use listener::BindError;
 pub use per_name::{Member, PerName};
+#[cfg(feature = "dns")]
+pub use persist::{NotStanding, PersistSight, PersistWitness, Persisted};
 pub use port_owner::{PortOwner, port_owner};
 #[cfg(feature = "dns")]
 pub use propagation::{MIN_LOOKS, Propagated, Sighting, Standing};

@@ -13,6 +13,8 @@ mod solver {
     mod name_server;
     mod peer;
     mod per_name;
+    #[cfg(feature = "dns")]
+    mod persist;
     mod port_owner;
     #[cfg(feature = "dns")]
     mod propagation;

@@ -23,6 +23,7 @@ pub(crate) fn of_kind(kind: &str, name: &str, token: &str) -> Challenge {
 }
 
 /// A dns-account-01 challenge for a name.
+#[cfg(feature = "dns")]
 pub(crate) fn account(name: &str) -> Challenge {
     let mut json = serde_json::to_value(of_kind("dns-account-01", name, TOKEN)).unwrap();
     json["account_label"] = "_ujmmovf2vn55tgye".into();
