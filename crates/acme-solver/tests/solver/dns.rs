@@ -12,6 +12,7 @@ mod gandi;
 mod gcloud;
 mod hetzner;
 mod httpreq;
+mod over_http;
 mod ovh;
 mod powerdns;
 mod powerdns_fake;

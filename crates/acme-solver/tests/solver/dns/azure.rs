@@ -13,10 +13,10 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 
 use super::contract::{NAME, VALUE};
-use super::world::{Fake, SECRET, World, ZONES, body, form, header, json, path, query};
+use super::world::{Fake, SECRET, World, ZONES, body, form, header, is_for, json, path, query};
 
 #[derive(Default)]
-struct AzureFake {
+pub(super) struct AzureFake {
     /// The number of the state, TTL and values in pieces, by absolute name.
     rrsets: BTreeMap<String, (u32, u64, Vec<Vec<String>>)>,
     last_state: u32,
@@ -143,11 +143,17 @@ impl AzureFake {
 
 impl Fake for AzureFake {
     fn handle(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
-        match request.uri().host() {
-            Some("login.microsoftonline.com") => self.grant(request),
-            Some("169.254.169.254") => self.machine(request),
-            host => {
-                assert_eq!(host, Some("management.azure.com"));
+        match request.uri().path().split('/').nth(1) {
+            Some("a-tenant") => {
+                assert!(is_for(request, "login.microsoftonline.com"));
+                self.grant(request)
+            }
+            Some("metadata") => {
+                assert!(is_for(request, "169.254.169.254"));
+                self.machine(request)
+            }
+            _ => {
+                assert!(is_for(request, "management.azure.com"));
                 self.api(request)
             }
         }
@@ -205,7 +211,7 @@ fn error(status: u16, code: &str, message: &str) -> Response<Vec<u8>> {
     json(status, &json!({ "error": { "code": code, "message": message } }))
 }
 
-fn variables(secret: &str) -> [(&str, &str); 4] {
+pub(super) fn variables(secret: &str) -> [(&str, &str); 4] {
     [
         ("AZURE_SUBSCRIPTION_ID", "a-subscription"),
         ("AZURE_TENANT_ID", "a-tenant"),

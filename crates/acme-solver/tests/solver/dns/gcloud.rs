@@ -17,12 +17,13 @@ use acme_solver::dns::{self, CredentialError, DnsErrorKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::contract::{NAME, VALUE};
-use super::world::{Fake, SECRET, START, World, ZONES, body, form, header, json, path, query};
+use super::world::{Fake, SECRET, START, World, ZONES, body, form, header, is_for, json, path, query, url};
 
-struct GoogleFake {
+pub(super) struct GoogleFake {
     /// TTL and quoted values, by absolute name.
     rrsets: BTreeMap<String, (u64, Vec<String>)>,
     /// How many tokens there were; only the last is good.
@@ -33,17 +34,33 @@ struct GoogleFake {
     requests: usize,
     /// How often each change was looked at.
     changes: Vec<usize>,
+    /// At which look a change is done.
+    done_at: usize,
+    /// In seconds.
+    clock: i64,
 }
 
 impl Default for GoogleFake {
     fn default() -> Self {
-        let rrsets = BTreeMap::new();
-        let (tokens, lifetime, expires_before) = (0, 3599, None);
-        Self { rrsets, tokens, lifetime, expires_before, requests: 0, changes: Vec::new() }
+        Self {
+            rrsets: BTreeMap::new(),
+            tokens: 0,
+            lifetime: 3599,
+            expires_before: None,
+            requests: 0,
+            changes: Vec::new(),
+            done_at: 2,
+            clock: START,
+        }
     }
 }
 
 impl GoogleFake {
+    /// One whose clock begins at a moment, and that is done at once.
+    pub(super) fn at(moment: Timestamp) -> Self {
+        Self { clock: moment.as_second(), done_at: 0, ..Self::default() }
+    }
+
     fn grant(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let form = form(request);
         assert_eq!(form["grant_type"], "urn:ietf:params:oauth:grant-type:jwt-bearer");
@@ -54,8 +71,8 @@ impl GoogleFake {
         assert_eq!(decoded(first), json!({ "alg": "RS256", "typ": "JWT", "kid": "key-1" }));
         let claims = decoded(second);
         let issued = claims["iat"].as_i64().unwrap();
-        let is_fresh = (START..START + 600).contains(&issued) && claims["exp"] == issued + 3600;
-        let is_right = claims["iss"] == EMAIL && claims["scope"] == SCOPE && claims["aud"] == TOKEN_URL;
+        let is_fresh = (self.clock..self.clock + 600).contains(&issued) && claims["exp"] == issued + 3600;
+        let is_right = claims["iss"] == EMAIL && claims["scope"] == SCOPE && claims["aud"] == url(request);
         let is_signed = URL_SAFE_NO_PAD.encode(key(SECRET).sign(message.as_bytes()).unwrap()) == signature;
         if is_fresh && is_right && is_signed {
             return self.token();
@@ -141,23 +158,26 @@ impl GoogleFake {
     }
 
     fn state(&self, id: usize) -> Value {
-        let status = if self.changes[id] < 2 { "pending" } else { "done" };
+        let status = if self.changes[id] < self.done_at { "pending" } else { "done" };
         json!({ "kind": "dns#change", "id": id.to_string(), "status": status })
     }
 }
 
 impl Fake for GoogleFake {
     fn handle(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
-        match request.uri().host() {
-            Some("oauth2.googleapis.com") => self.grant(request),
-            Some("metadata.google.internal") => {
-                let path = "/computeMetadata/v1/instance/service-accounts/default/token";
-                assert_eq!((request.uri().scheme_str(), request.uri().path()), (Some("http"), path));
+        match request.uri().path() {
+            "/token" => {
+                assert!(is_for(request, "oauth2.googleapis.com"));
+                self.grant(request)
+            }
+            "/computeMetadata/v1/instance/service-accounts/default/token" => {
+                assert!(is_for(request, "metadata.google.internal"));
+                assert_eq!(request.uri().scheme_str(), Some("http"));
                 assert_eq!(header(request, "metadata-flavor"), "Google");
                 self.token()
             }
-            host => {
-                assert_eq!(host, Some("dns.googleapis.com"));
+            _ => {
+                assert!(is_for(request, "dns.googleapis.com"));
                 self.api(request)
             }
         }
@@ -228,7 +248,7 @@ fn key(secret: &str) -> &'static AccountKey {
     key.get_or_init(|| AccountKey::generate(Algorithm::Rs256).unwrap())
 }
 
-fn account(secret: &str) -> String {
+pub(super) fn account(secret: &str, token_url: &str) -> String {
     let account = json!({
         "type": "service_account",
         "project_id": "a-project",
@@ -236,13 +256,13 @@ fn account(secret: &str) -> String {
         "private_key": key(secret).to_pem().expose().to_string(),
         "client_email": EMAIL,
         "client_id": "123",
-        "token_uri": TOKEN_URL,
+        "token_uri": token_url,
     });
     account.to_string()
 }
 
 fn world(secret: &str) -> World<GoogleFake> {
-    World::new("gcloud", &[("GCE_SERVICE_ACCOUNT", &account(secret))], GoogleFake::default())
+    World::new("gcloud", &[("GCE_SERVICE_ACCOUNT", &account(secret, TOKEN_URL))], GoogleFake::default())
 }
 
 const EMAIL: &str = "acme@a-project.iam.gserviceaccount.com";
@@ -331,7 +351,7 @@ fn rate_limit_with_status_403_is_waited_for() {
 
 #[test]
 fn private_zones_are_written_when_asked_only() {
-    let account = account(SECRET);
+    let account = account(SECRET, TOKEN_URL);
     let variables = [("GCE_SERVICE_ACCOUNT", account.as_str()), ("GCE_ALLOW_PRIVATE_ZONE", "true")];
     let mut world = World::new("gcloud", &variables, GoogleFake::default());
     let zones = world.zones(&["a.private.example", "www.example.com"]).unwrap();
@@ -374,7 +394,7 @@ fn what_is_no_service_account_is_refused() {
         dns::service("gcloud").unwrap().provider(&find).unwrap_err()
     };
     let ec = AccountKey::generate(Algorithm::Es256).unwrap().to_pem().expose().to_string();
-    let mut wrong_key: Value = serde_json::from_str(&account(SECRET)).unwrap();
+    let mut wrong_key: Value = serde_json::from_str(&account(SECRET, TOKEN_URL)).unwrap();
     wrong_key["private_key"] = ec.into();
     for text in ["{}", "/path/to/file.json", &wrong_key.to_string()] {
         let error = provider(&[("GCE_SERVICE_ACCOUNT", text)]);

@@ -3,12 +3,18 @@
 //! After the pages of lego's documentation on each provider, those of version 4 and of version 5.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use acme_solver::dns::{CredentialError, service, services};
+
+use super::gcloud::account;
+use super::world::SECRET;
 
 /// Services, by the names that lego has for them, and each set of variables that is enough for one.
 const CREDENTIALS: &[(&str, &[&str])] = &[
     ("acme-dns", &["ACME_DNS_API_BASE", "ACME_DNS_STORAGE_PATH"]),
+    ("azuredns", &["AZURE_SUBSCRIPTION_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"]),
+    ("azure", &["AZURE_SUBSCRIPTION_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"]),
     ("cloudflare", &["CF_DNS_API_TOKEN"]),
     ("cloudflare", &["CLOUDFLARE_DNS_API_TOKEN"]),
     ("cloudflare", &["CF_API_EMAIL", "CF_API_KEY"]),
@@ -17,9 +23,16 @@ const CREDENTIALS: &[(&str, &[&str])] = &[
     ("digitalocean", &["DO_AUTH_TOKEN"]),
     ("gandiv5", &["GANDIV5_PERSONAL_ACCESS_TOKEN"]),
     ("gandiv5", &["GANDIV5_API_KEY"]),
+    ("gcloud", &["GCE_SERVICE_ACCOUNT"]),
+    ("gcloud", &["GCE_SERVICE_ACCOUNT_FILE"]),
+    ("gcloud", &["GOOGLE_APPLICATION_CREDENTIALS"]),
+    ("gcloud", &["GCE_PROJECT"]),
     ("hetzner", &["HETZNER_API_TOKEN"]),
     ("hetznerv1", &["HETZNER_API_TOKEN"]),
     ("httpreq", &["HTTPREQ_ENDPOINT"]),
+    ("ovh", &["OVH_APPLICATION_KEY", "OVH_APPLICATION_SECRET", "OVH_CONSUMER_KEY"]),
+    ("ovh", &["OVH_CLIENT_ID", "OVH_CLIENT_SECRET"]),
+    ("ovh", &["OVH_ACCESS_TOKEN"]),
     ("pdns", &["PDNS_API_KEY", "PDNS_API_URL"]),
     ("route53", &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
     ("route53", &["AWS_SHARED_CREDENTIALS_FILE"]),
@@ -27,6 +40,11 @@ const CREDENTIALS: &[(&str, &[&str])] = &[
 
 /// What else lego reads, and what it may be.
 const OPTIONS: &[(&str, &str, Kind)] = &[
+    ("azuredns", "AZURE_AUTH_METHOD", Kind::Choice),
+    ("azuredns", "AZURE_ENVIRONMENT", Kind::Choice),
+    ("azuredns", "AZURE_RESOURCE_GROUP", Kind::Text),
+    ("azuredns", "AZURE_ZONE_NAME", Kind::Text),
+    ("azuredns", "AZURE_TTL", Kind::Seconds),
     ("cloudflare", "CF_ZONE_API_TOKEN", Kind::Text),
     ("cloudflare", "CLOUDFLARE_ZONE_API_TOKEN", Kind::Text),
     ("cloudflare", "CLOUDFLARE_BASE_URL", Kind::Url),
@@ -37,9 +55,15 @@ const OPTIONS: &[(&str, &str, Kind)] = &[
     ("digitalocean", "DO_API_URL", Kind::Url),
     ("digitalocean", "DO_TTL", Kind::Seconds),
     ("gandiv5", "GANDIV5_TTL", Kind::Seconds),
+    ("gcloud", "GCE_PROJECT", Kind::Text),
+    ("gcloud", "GCE_ZONE_ID", Kind::Text),
+    ("gcloud", "GCE_ALLOW_PRIVATE_ZONE", Kind::Choice),
+    ("gcloud", "GCE_TTL", Kind::Seconds),
     ("hetzner", "HETZNER_TTL", Kind::Seconds),
     ("httpreq", "HTTPREQ_PASSWORD", Kind::Text),
     ("httpreq", "HTTPREQ_USERNAME", Kind::Text),
+    ("ovh", "OVH_ENDPOINT", Kind::Url),
+    ("ovh", "OVH_TTL", Kind::Seconds),
     ("pdns", "PDNS_SERVER_NAME", Kind::Text),
     ("pdns", "PDNS_TTL", Kind::Seconds),
     ("route53", "AWS_HOSTED_ZONE_ID", Kind::Text),
@@ -50,6 +74,7 @@ const OPTIONS: &[(&str, &str, Kind)] = &[
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
+    Choice,
     Seconds,
     Text,
     Url,
@@ -65,6 +90,11 @@ fn value(variable: &str) -> &'static str {
         "AWS_SHARED_CREDENTIALS_FILE" => {
             "# of the AWS tools\n[other]\naws_access_key_id = x\n\n[default]\nregion=eu-west-1\n\
              aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key=wJalr=XUtnFEMI\n"
+        }
+        "GCE_SERVICE_ACCOUNT" | "GCE_SERVICE_ACCOUNT_FILE" | "GOOGLE_APPLICATION_CREDENTIALS" => {
+            static ACCOUNT: LazyLock<String> =
+                LazyLock::new(|| account(SECRET, "https://dns.example.net/token"));
+            &ACCOUNT
         }
         _ => "some-text",
     }

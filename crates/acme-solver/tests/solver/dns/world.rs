@@ -149,6 +149,19 @@ pub(crate) fn json(status: u16, body: &serde_json::Value) -> Response<Vec<u8>> {
     response.body(body.to_string().into_bytes()).unwrap()
 }
 
+/// The URL of a request, also of one that came over a socket.
+pub(crate) fn url(request: &Request<Vec<u8>>) -> String {
+    match request.uri().host() {
+        Some(_) => request.uri().to_string(),
+        None => format!("http://{}{}", header(request, "host"), request.uri()),
+    }
+}
+
+/// Whether a request is for a host; one that came over a socket is for any.
+pub(crate) fn is_for(request: &Request<Vec<u8>>, host: &str) -> bool {
+    request.uri().host().is_none_or(|other| other == host)
+}
+
 /// The parameters of a query, decoded.
 pub(crate) fn query(request: &Request<Vec<u8>>) -> BTreeMap<String, String> {
     pairs(request.uri().query().unwrap_or_default())
