@@ -11,11 +11,13 @@ mod challenge;
 mod fault;
 mod machine;
 mod names;
+mod persist;
 mod ports;
 
 use std::thread;
 
 use acme_proto::{ChallengeType, Identifier};
+use jiff::Timestamp;
 
 use crate::resolver::{RecordKind, ResolveError, Resolver};
 
@@ -31,6 +33,7 @@ pub struct Examination {
     issuer: Issuer,
     is_private: bool,
     is_quick: bool,
+    now: Option<Timestamp>,
 }
 
 /// Who is to issue, as CAA records name it.
@@ -76,13 +79,19 @@ impl Examination {
     /// Prepares to look at names for a CA.
     #[must_use]
     pub fn new(resolver: Resolver, issuer: Issuer) -> Self {
-        Self { resolver, issuer, is_private: false, is_quick: false }
+        Self { resolver, issuer, is_private: false, is_quick: false, now: None }
     }
 
     /// Looks for a CA that certifies any name and address, public or not.
     #[must_use]
     pub fn for_private_names(self) -> Self {
         Self { is_private: true, ..self }
+    }
+
+    /// Says what time it is, so that what is about to end is found.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { now: Some(now), ..self }
     }
 
     /// Looks at the name, its addresses and its CAA records only. No resolver is made to remember that
@@ -138,7 +147,9 @@ impl Examination {
                 .then(|| scope.spawn(|| look(&|findings| challenge::examine(self, name, findings))));
             let authority = is_watched
                 .then(|| scope.spawn(|| look(&|findings| authority::examine(self, name, method, findings))));
-            let threads = [Some(caa), challenge, authority].into_iter().flatten();
+            let persist = is_watched
+                .then(|| scope.spawn(|| look(&|findings| persist::examine(self, name, method, findings))));
+            let threads = [Some(caa), challenge, authority, persist].into_iter().flatten();
             threads.filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
         });
         more.into_iter().flat_map(|more| more.found).for_each(|finding| findings.push(finding));

@@ -51,6 +51,10 @@ pub struct Zone {
     pub canonical: String,
     /// The servers that the zone names, each with its addresses.
     pub servers: Vec<NameServer>,
+    /// How long resolvers may remember that there is no such name or record.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc2308#section-4>
+    pub absent_for: Option<Duration>,
 }
 
 /// A server that is authoritative for a zone.
@@ -95,6 +99,18 @@ pub struct Records {
     ///
     /// <https://www.rfc-editor.org/rfc/rfc2308#section-5>
     pub absent_for: Option<Duration>,
+}
+
+impl Records {
+    /// The addresses among the records.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.data.iter().filter_map(|data| match data {
+            RecordData::Address(address) => Some(*address),
+            RecordData::Caa { .. } | RecordData::Server(_) | RecordData::Text(_) | RecordData::Version(_) => {
+                None
+            }
+        })
+    }
 }
 
 /// What a record says.
@@ -245,8 +261,8 @@ impl Resolver {
     /// # Errors
     /// When no resolver answers, or when they find no zone below a top-level domain.
     pub fn zone(&self, name: &str) -> Result<Zone, ResolveError> {
-        let (owner, canonical) = self.locate(name)?;
-        Ok(Zone { name: text(&owner), canonical: text(&canonical), servers: self.servers_of(&owner)? })
+        let place = self.locate(name)?;
+        Ok(place.zone(self.servers_of(&place.owner)?))
     }
 
     /// Finds the zones of several names, as [`zone`](Self::zone) does; the servers of a zone are looked
@@ -254,19 +270,18 @@ impl Resolver {
     pub fn zones(&self, names: &[String]) -> Vec<Result<Zone, ResolveError>> {
         let mut known: BTreeMap<Name, Vec<NameServer>> = BTreeMap::new();
         let mut find = |name: &String| {
-            let (owner, canonical) = self.locate(name)?;
-            let servers = match known.get(&owner) {
+            let place = self.locate(name)?;
+            let servers = match known.get(&place.owner) {
                 Some(servers) => servers.clone(),
-                None => self.servers_of(&owner)?,
+                None => self.servers_of(&place.owner)?,
             };
-            known.insert(owner.clone(), servers.clone());
-            Ok(Zone { name: text(&owner), canonical: text(&canonical), servers })
+            known.insert(place.owner.clone(), servers.clone());
+            Ok(place.zone(servers))
         };
         names.iter().map(&mut find).collect()
     }
 
-    /// The zone's name, and where the name's CNAMEs end.
-    fn locate(&self, name: &str) -> Result<(Name, Name), ResolveError> {
+    fn locate(&self, name: &str) -> Result<Place, ResolveError> {
         let mut canonical = parse(name)?;
         for _ in 0..=MAX_ALIASES {
             let answer = self.ask(&canonical, RecordType::SOA)?;
@@ -274,11 +289,13 @@ impl Resolver {
             let records = answer.answers.iter().chain(&answer.authorities);
             let owner = records
                 .filter(|record| record.record_type() == RecordType::SOA && record.name.zone_of(&end))
-                .map(|record| &record.name)
-                .max_by_key(|owner| owner.num_labels());
+                .max_by_key(|record| record.name.num_labels());
             match owner {
                 // What the root or a top-level domain answers for is a name that nobody has.
-                Some(owner) if owner.num_labels() > 1 => return Ok((owner.clone(), end)),
+                Some(start) if start.name.num_labels() > 1 => {
+                    let absent_for = minimum(start);
+                    return Ok(Place { owner: start.name.clone(), canonical: end, absent_for });
+                }
                 Some(_) => return Err(ResolveError::NoZone(name.to_string())),
                 None if end == canonical => return Err(ResolveError::NoZone(name.to_string())),
                 None => canonical = end,
@@ -486,10 +503,29 @@ fn name_server(record: &Record) -> Option<&Name> {
 
 /// The smaller of the SOA record's own time to live, which counts down, and the minimum in it.
 fn absent_for(answer: &Message) -> Option<Duration> {
-    answer.authorities.iter().find_map(|record| {
-        let RData::SOA(start) = &record.data else { return None };
-        Some(Duration::from_secs(record.ttl.min(start.minimum).into()))
-    })
+    let left = |record: &Record| Some(minimum(record)?.min(Duration::from_secs(record.ttl.into())));
+    answer.authorities.iter().find_map(left)
+}
+
+fn minimum(record: &Record) -> Option<Duration> {
+    let RData::SOA(start) = &record.data else { return None };
+    Some(Duration::from_secs(start.minimum.into()))
+}
+
+/// Where a name is.
+struct Place {
+    /// The zone's name.
+    owner: Name,
+    /// The end of the name's CNAMEs.
+    canonical: Name,
+    absent_for: Option<Duration>,
+}
+
+impl Place {
+    fn zone(&self, servers: Vec<NameServer>) -> Zone {
+        let Self { owner, canonical, absent_for } = self;
+        Zone { name: text(owner), canonical: text(canonical), servers, absent_for: *absent_for }
+    }
 }
 
 /// Where the CNAMEs of an answer lead to from a name on; `None` where that is in a circle.

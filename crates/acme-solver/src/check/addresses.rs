@@ -7,7 +7,7 @@ use acme_proto::ChallengeType;
 
 use super::names::registered_domain;
 use super::{Examination, Fault, Findings, is_dns, remedy};
-use crate::resolver::{RecordData, RecordKind, Records, ResolveError};
+use crate::resolver::{RecordKind, Records, ResolveError};
 
 /// Looks at the name itself; `false` where there is no use in looking further.
 pub(super) fn examine(
@@ -26,7 +26,7 @@ pub(super) fn examine(
     for (kind, outcome) in looked_up.into_iter().flatten() {
         match outcome {
             Ok(records) => {
-                addresses.extend(records.data.iter().filter_map(address));
+                addresses.extend(records.addresses());
                 exists = Some(records);
             }
             Err(error) => failed(examination, name, kind, &error, findings),
@@ -41,13 +41,6 @@ pub(super) fn examine(
         reachable(examination, name, &records, &addresses, findings);
     }
     true
-}
-
-fn address(data: &RecordData) -> Option<IpAddr> {
-    match data {
-        RecordData::Address(address) => Some(*address),
-        RecordData::Caa { .. } | RecordData::Server(_) | RecordData::Text(_) | RecordData::Version(_) => None,
-    }
 }
 
 /// The question itself failed.

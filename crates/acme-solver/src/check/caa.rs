@@ -126,7 +126,7 @@ impl Obstacle {
 }
 
 /// The issuer and the parameters of a value (RFC 8659, section 4.2); `None` if it is malformed.
-fn parse(value: &str) -> Option<(&str, Vec<(&str, &str)>)> {
+pub(super) fn parse(value: &str) -> Option<(&str, Vec<(&str, &str)>)> {
     let (issuer, rest) = value.split_once(';').unwrap_or((value, ""));
     let issuer = issuer.trim_matches(BLANK);
     if !issuer.is_empty() && !issuer.trim_end_matches('.').split('.').all(is_label) {

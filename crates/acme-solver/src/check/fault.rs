@@ -86,6 +86,8 @@ pub enum Fault {
     NotPublic,
     /// The name is an onion service's.
     Onion,
+    /// There is no record of dns-persist-01 that names the CA.
+    PersistAbsent,
     /// The record of dns-persist-01 is for the CA no more.
     PersistLapsed,
     /// The record of dns-persist-01 will soon be for the CA no more.
@@ -210,7 +212,7 @@ type Row = (Fault, &'static str, Severity, &'static str);
 
 use Severity::{Error, Note, Warning};
 
-const TABLE: [Row; 59] = [
+const TABLE: [Row; 60] = [
     (
         Fault::AbsenceKept,
         "absence-kept",
@@ -335,6 +337,12 @@ const TABLE: [Row; 59] = [
         "onion",
         Warning,
         "only a CA that takes part in Tor can connect to the service (RFC 9799)",
+    ),
+    (
+        Fault::PersistAbsent,
+        "persist-absent",
+        Error,
+        "the CA looks for a record that names it, and finds none",
     ),
     (
         Fault::PersistLapsed,
