@@ -122,6 +122,9 @@ pub(crate) struct GlobalArgs {
     /// Where port 80 of the names leads to as seen from here: what the self-check and the CA dev use
     #[arg(long, global = true, env = "ACME_HTTP_REACH", hide = true, value_name = "ADDR:PORT")]
     pub(crate) http_reach: Option<std::net::SocketAddr>,
+    /// Where port 443 of the names leads to as seen from here: what the self-check uses
+    #[arg(long, global = true, env = "ACME_TLS_REACH", hide = true, value_name = "ADDR:PORT")]
+    pub(crate) tls_reach: Option<std::net::SocketAddr>,
     /// Resolvers to ask in place of the system's
     #[arg(
         long,

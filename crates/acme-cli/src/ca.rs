@@ -10,6 +10,7 @@ use crate::advice::Advice;
 use crate::binding;
 use crate::error::Error;
 use crate::invocation::Invocation;
+use crate::ledger::Limits;
 
 pub(crate) use known::{DEFAULT, DEV, KNOWN};
 
@@ -27,6 +28,8 @@ pub(crate) struct KnownCa {
     /// What a CAA record has to name.
     pub(crate) caa: Option<&'static str>,
     pub(crate) addresses: Addresses,
+    /// What it limits, where that is published and can be counted here.
+    pub(crate) limits: Option<Limits>,
     /// What else there is to know.
     pub(crate) facts: &'static [Fact],
 }

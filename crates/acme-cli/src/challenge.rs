@@ -7,7 +7,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
-use acme_solver::{BindError, Http01, PortOwner, Webroot, WebrootError};
+use acme_solver::check::{Fault, Finding};
+use acme_solver::{BindError, Http01, PortOwner, TlsAlpn01, Webroot, WebrootError};
 use acme_store::{CertificateName, ChallengeMethod, Store};
 
 use crate::advice::Advice;
@@ -16,7 +17,7 @@ use crate::hooks::HookError;
 use crate::invocation::{self, Invocation};
 use crate::responder::ResponderError;
 
-pub(crate) use prepared::{Detour, Prepared, prepare};
+pub(crate) use prepared::{Detour, Prepared, prepare, self_check};
 
 /// Why control of the names can't be proved.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,36 @@ impl ChallengeError {
     }
 }
 
+impl ChallengeError {
+    /// What is wrong for a name, where it is this machine that is not set up for it.
+    pub(crate) fn finding(&self, name: &Identifier) -> Option<Finding> {
+        let (fault, remedy) = match self {
+            Self::InUse { over, .. } => (Fault::PortTaken, over.beside()),
+            Self::Listen(Unbound { over, .. }) => {
+                (Fault::ListenAddress, format!("give an address of this machine to {}", over.option()))
+            }
+            Self::NotPermitted(_) => {
+                let line = format!("sudo setcap cap_net_bind_service=+ep {}", invocation::program());
+                (Fault::PortForbidden, format!("run it as root, or allow it: {line}"))
+            }
+            Self::Webroot(WebrootError::Missing { .. } | WebrootError::NotADirectory { .. }) => {
+                (Fault::Webroot, "give the directory that the web server serves as /".to_owned())
+            }
+            Self::Webroot(_) => (Fault::Webroot, "run as a user who may write there".to_owned()),
+            Self::Dns(_) | Self::Hook(_) | Self::Method | Self::Responder(_) | Self::Unable { .. } => {
+                return None;
+            }
+        };
+        Some(Finding::new(Some(name), fault, with_causes(self), remedy))
+    }
+}
+
+/// An error with its causes in one line.
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// A port that could not be had.
 #[derive(Debug)]
 pub(crate) struct Unbound {
@@ -105,6 +136,16 @@ impl Over {
             Self::Http => "--http-listen",
             Self::Tls => "--tls-alpn-listen",
         }
+    }
+
+    /// The ways beside a server that has the port.
+    fn beside(self) -> String {
+        let (own, first) = match self {
+            Self::Http => ("--http-listen 127.0.0.1:8080", "let it answer, with --webroot DIR; or "),
+            Self::Tls => ("--tls-alpn-listen 127.0.0.1:8443", ""),
+            Self::Dns => (self.option(), ""),
+        };
+        format!("{first}let it pass challenges on to {own}; or stop it while this runs")
     }
 
     /// The way past a server that has to stay at the port.
@@ -145,7 +186,7 @@ impl Over {
     }
 }
 
-/// Sets up what answers http-01, without a look at what comes of it.
+/// Sets up what answers http-01 or tls-alpn-01, without a look at what comes of it.
 pub(crate) fn prepare_unchecked(method: &ChallengeMethod) -> Result<Box<dyn Solver + Send>, ChallengeError> {
     match method {
         ChallengeMethod::Http { listen } => {
@@ -153,7 +194,11 @@ pub(crate) fn prepare_unchecked(method: &ChallengeMethod) -> Result<Box<dyn Solv
             Ok(Box::new(listener.map_err(|error| Over::Http.error(error))?))
         }
         ChallengeMethod::Webroot { dir } => Ok(Box::new(Webroot::new(dir.clone())?)),
-        ChallengeMethod::TlsAlpn { .. } | _ => Err(ChallengeError::Method),
+        ChallengeMethod::TlsAlpn { listen } => {
+            let listener = TlsAlpn01::bind(&*listen_at(listen, TLS_PORT, false));
+            Ok(Box::new(listener.map_err(|error| Over::Tls.error(error))?))
+        }
+        ChallengeMethod::Dns { .. } | _ => Err(ChallengeError::Method),
     }
 }
 
@@ -248,6 +293,6 @@ impl Solver for Noted<'_> {
     }
 }
 
-const HTTP_PORT: u16 = 80;
+pub(crate) const HTTP_PORT: u16 = 80;
 
-const TLS_PORT: u16 = 443;
+pub(crate) const TLS_PORT: u16 = 443;

@@ -9,6 +9,7 @@ use acme_store::{CertificateName, Settings, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::advice::Advice;
+use crate::commands::CommandError;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
@@ -52,6 +53,8 @@ fn print(
     next_attempt: Option<(Timestamp, Timestamp)>,
     seen: &[Finding],
 ) -> Status {
+    let seen =
+        if let Error::Command(CommandError::WouldRefuse { findings, .. }) = error { findings } else { seen };
     let advice = error.advice(invocation);
     let about = certificate.map(|name| format!("{name}: ")).unwrap_or_default();
     output.error(format_args!("{about}{}", headline(error)));
@@ -83,7 +86,6 @@ fn print(
     }
     let mut members = event(certificate, error, &advice);
     if !seen.is_empty() {
-        let finding = |finding: &Finding| json!({"fault": finding.fault.as_str(), "seen": finding.seen});
         members.insert("seen".to_owned(), seen.iter().map(finding).collect());
     }
     if let Some((at, _)) = next_attempt {
@@ -91,6 +93,19 @@ fn print(
     }
     output.event("error", Value::Object(members));
     error.status()
+}
+
+/// A finding, for programs.
+pub(crate) fn finding(finding: &Finding) -> Value {
+    let fault = finding.fault;
+    json!({
+        "identifier": finding.identifier.as_ref().map(ToString::to_string),
+        "fault": fault.as_str(),
+        "severity": fault.severity().to_string(),
+        "seen": finding.seen,
+        "reason": fault.reason(),
+        "remedy": finding.remedy,
+    })
 }
 
 /// The error and its causes, the outermost first, for the record.

@@ -32,6 +32,8 @@ pub(crate) struct Global {
     pub(crate) hook_time_limit: Option<Duration>,
     /// Where port 80 of all names leads to.
     pub(crate) http_reach: Option<SocketAddr>,
+    /// Where port 443 of all names leads to.
+    pub(crate) tls_reach: Option<SocketAddr>,
     /// Who is asked for DNS records.
     pub(crate) resolver: Resolver,
     /// The program that makes systemd take up units, where systemd runs.
@@ -108,6 +110,7 @@ impl Global {
             dir_is_given,
             hook_time_limit: args.hook_timeout.map(Duration::from_secs),
             http_reach: args.http_reach,
+            tls_reach: args.tls_reach,
             resolver: resolver(&args.resolver, args.dns_port)?,
             systemctl: match args.systemctl {
                 Some(program) => Some(PathBuf::from(program)).filter(|path| !path.as_os_str().is_empty()),
@@ -140,6 +143,7 @@ pub(crate) struct IssueOptions {
     pub(crate) registration: Registration,
     pub(crate) drop_names: bool,
     pub(crate) force: bool,
+    pub(crate) no_check: bool,
     pub(crate) dry_run: bool,
 }
 
@@ -202,6 +206,7 @@ impl IssueOptions {
             },
             drop_names: args.drop_names,
             force: args.force,
+            no_check: args.no_check,
             dry_run: args.dry_run,
         };
         if let Some(text) = options.not_after.as_deref().filter(|text| !text.is_empty()) {

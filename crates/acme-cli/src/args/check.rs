@@ -1,15 +1,19 @@
 //! The arguments of `check`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use super::MethodArgs;
 
 /// Say what would keep names from being certified, before a CA does
 ///
 /// Without options for the challenge and the CA it takes those of the certificate here that has the
-/// name, else http-01 on port 80 at Let's Encrypt. Nothing is asked of the CA but its directory. The
-/// DNS is asked through the system's resolvers, or through those of --resolver ADDR.
+/// name, else http-01 on port 80 at Let's Encrypt. A response is put in place for the look and taken away
+/// again; no DNS record is written. Nothing is asked of the CA but its directory. The DNS is asked through
+/// the system's resolvers, or through those of --resolver ADDR, or over HTTPS of --resolver
+/// https://HOST/dns-query.
+///
+/// Exit status: 0 nothing found, or notes and warnings only; 1 something for which the CA will refuse;
+/// 2 usage or configuration.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
     /// The names to look at
@@ -21,20 +25,10 @@ pub(crate) struct CheckArgs {
     /// The root to trust for the connection to the CA, instead of the system's
     #[arg(long, env = "ACME_CA_ROOT", hide_env = true, value_name = "PEM")]
     pub(crate) ca_root: Option<PathBuf>,
+    /// The CA's profile that is to be asked for
+    #[arg(long, env = "ACME_PROFILE", hide_env = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
 
-    /// As if http-01 is answered on port 80
-    #[arg(long, help_heading = "Challenge", conflicts_with_all = ["http_listen", "webroot", "dns"])]
-    #[arg(value_parser = FalseyValueParser::new())]
-    pub(crate) http: bool,
-    /// As if http-01 is answered at this address, to which port 80 of the names leads
-    #[arg(long, env = "ACME_HTTP_LISTEN", hide_env = true, help_heading = "Challenge")]
-    #[arg(value_name = "ADDR:PORT", conflicts_with_all = ["webroot", "dns"])]
-    pub(crate) http_listen: Option<SocketAddr>,
-    /// As if http-01 responses are left in the directory that a web server serves as /
-    #[arg(long, env = "ACME_WEBROOT", hide_env = true, help_heading = "Challenge", value_name = "DIR")]
-    #[arg(short_alias = 'w', conflicts_with = "dns")]
-    pub(crate) webroot: Option<PathBuf>,
-    /// As if dns-01 records are written by this provider; none is written
-    #[arg(long, env = "ACME_DNS", hide_env = true, help_heading = "Challenge", value_name = "PROVIDER")]
-    pub(crate) dns: Option<String>,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
 }

@@ -97,6 +97,10 @@ pub(crate) struct IssueArgs {
     #[arg(aliases = ["force-renewal", "force-renew"])]
     #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) force: bool,
+    /// Ask the CA for a first certificate although a look at the names says that it will refuse
+    #[arg(long, env = "ACME_NO_CHECK", hide_env = true, help_heading = "Certificate")]
+    #[arg(value_parser = FalseyValueParser::new())]
+    pub(crate) no_check: bool,
     /// Try everything at the CA's staging directory with a throw-away account, and keep nothing
     #[arg(long, env = "ACME_DRY_RUN", hide_env = true, help_heading = "Certificate")]
     #[arg(value_parser = FalseyValueParser::new())]

@@ -4,6 +4,7 @@
 //! text that it was taken from, so that old news can be told from new.
 
 use super::{Addresses, Binding, Fact, Kind, KnownCa};
+use crate::ledger::{Bucket, Limits};
 
 /// The CA that is asked unless another is named.
 pub(crate) const DEFAULT: &str = "letsencrypt";
@@ -17,12 +18,14 @@ pub(crate) const KNOWN: [KnownCa; 16] = [
         staging: Some("letsencrypt-staging"),
         caa: Some("letsencrypt.org"),
         addresses: Addresses::WithProfile("shortlived"),
+        limits: Some(LETSENCRYPT_LIMITS),
         facts: LETSENCRYPT,
         ..production(DEFAULT, "Let's Encrypt", "https://acme-v02.api.letsencrypt.org/directory")
     },
     KnownCa {
         caa: Some("letsencrypt.org"),
         addresses: Addresses::WithProfile("shortlived"),
+        limits: Some(LETSENCRYPT_STAGING_LIMITS),
         facts: LETSENCRYPT_STAGING,
         ..staging(
             "letsencrypt-staging",
@@ -133,6 +136,7 @@ const fn production(name: &'static str, title: &'static str, directory_url: &'st
         binding: Binding::NotNeeded,
         caa: None,
         addresses: Addresses::No,
+        limits: None,
         facts: &[],
     }
 }
@@ -144,6 +148,23 @@ const fn staging(name: &'static str, title: &'static str, directory_url: &'stati
 const fn fact(about: &'static str, text: &'static str, as_of: &'static str) -> Fact {
     Fact { about, text, as_of }
 }
+
+/// As of 2026-08-05.
+const LETSENCRYPT_LIMITS: Limits = Limits {
+    domain: Bucket { capacity: 50, window: WEEK },
+    same_names: Bucket { capacity: 5, window: WEEK },
+    failures: Bucket { capacity: 5, window: HOUR },
+};
+
+/// As of 2026-08-05.
+const LETSENCRYPT_STAGING_LIMITS: Limits = Limits {
+    domain: Bucket { capacity: 30_000, window: WEEK },
+    same_names: Bucket { capacity: 30_000, window: WEEK },
+    failures: Bucket { capacity: 200, window: HOUR },
+};
+
+const HOUR: u32 = 3600;
+const WEEK: u32 = 7 * 24 * HOUR;
 
 const GOOGLE_BINDING: &str = "gcloud publicca external-account-keys create prints them";
 const CONTRACT_BINDING: &str = "they come with your contract with the CA";

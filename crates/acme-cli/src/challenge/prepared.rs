@@ -21,6 +21,7 @@ use crate::output::Output;
 use crate::report;
 use crate::responder::{self, Responder};
 use crate::scripts::{Form, Manual, Scripts};
+use crate::settings::Global;
 
 /// What proves control of the names, ready.
 pub(crate) struct Prepared {
@@ -155,7 +156,7 @@ fn set_up(
             // The test CA looks where we listen: to look there too would tell nothing new.
             let solver: Box<dyn Solver + Send> = match (is_dev, reach) {
                 (true, _) => Box::new(listener),
-                (false, _) => checked(listener, reach, &context.output),
+                (false, _) => checked(listener, reach, context),
             };
             Ok(Ready { solver, how, dev_port: Some(ValidationPort::Http(address.port())) })
         }
@@ -172,7 +173,11 @@ fn set_up(
                 .map_err(|error| Over::Tls.error(error))?;
             let address = listener.address;
             let how = format!("tls-alpn-01 answered at {}", listener.places);
-            Ok(Ready { solver: Box::new(listener), how, dev_port: Some(ValidationPort::Tls(address.port())) })
+            let solver: Box<dyn Solver + Send> = match is_dev {
+                true => Box::new(listener),
+                false => checked(listener, reach, context),
+            };
+            Ok(Ready { solver, how, dev_port: Some(ValidationPort::Tls(address.port())) })
         }
         ChallengeMethod::Webroot { dir } => {
             let webroot = Webroot::new(dir.clone())?;
@@ -180,7 +185,7 @@ fn set_up(
             let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), HTTP_PORT);
             let reach = if is_dev { reach.or(Some(loopback)) } else { reach };
             let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
-            let solver = checked(webroot, reach, &context.output);
+            let solver = checked(webroot, reach, context);
             Ok(Ready { solver, how, dev_port: Some(dev_port) })
         }
         ChallengeMethod::DnsPersist | _ => Err(ChallengeError::Method),
@@ -189,7 +194,7 @@ fn set_up(
 
 fn http_hooks(context: &Context, manual: Manual) -> Box<dyn Solver + Send> {
     let scripts = Scripts::new(context, Form::Manual(manual), None);
-    checked(scripts, context.settings.http_reach, &context.output)
+    checked(scripts, context.settings.http_reach, context)
 }
 
 fn dns_hooks(context: &Context, manual: Manual, names: &[Identifier]) -> Box<dyn Solver + Send> {
@@ -357,14 +362,22 @@ fn seen_everywhere(
 fn checked(
     solver: impl Solver + Send + 'static,
     reach: Option<SocketAddr>,
-    output: &Output,
+    context: &Context,
 ) -> Box<dyn Solver + Send> {
-    let check = match reach {
-        Some(reach) => SelfCheck::new(reach.port()).resolve_all(reach.ip()),
-        None => SelfCheck::new(HTTP_PORT),
-    };
-    let output = output.clone();
+    let check = self_check(&Global { http_reach: reach, ..context.settings.clone() });
+    let output = context.output.clone();
     Box::new(Checked::new(solver, check, move |finding| tell(&output, finding)))
+}
+
+/// A look at responses, where the ports of the names are said to lead to.
+pub(crate) fn self_check(settings: &Global) -> SelfCheck {
+    let (http, tls) = (settings.http_reach, settings.tls_reach);
+    let check = SelfCheck::new(http.map_or(HTTP_PORT, |reach| reach.port()));
+    let check = check.tls_port(tls.map_or(TLS_PORT, |reach| reach.port()));
+    match http.or(tls) {
+        Some(reach) => check.resolve_all(reach.ip()),
+        None => check,
+    }
 }
 
 fn tell(output: &Output, finding: &Finding) {

@@ -1,107 +1,178 @@
 //! `check`: what would keep names from being certified, found before a CA finds it.
 
+use std::error::Error as _;
 use std::time::Duration;
 
-use acme_proto::{ChallengeType, Directory, Identifier};
-use acme_solver::Resolver;
-use acme_solver::check::{Examination, Finding, Issuer, Severity};
-use acme_store::{CaSettings, ChallengeMethod, ChallengeMethods, Settings, Timestamp};
+use acme_proto::{Directory, Identifier};
+use acme_solver::check::{Fault, Finding, Severity};
+use acme_store::{CaSettings, Settings, Timestamp};
 use serde_json::json;
 
+use crate::advice::Advice;
 use crate::args::CheckArgs;
-use crate::ca::{self, NamePolicy};
+use crate::ca;
 use crate::challenge;
 use crate::context::Context;
 use crate::conversation::Conversation;
 use crate::error::Error;
+use crate::examination;
 use crate::exit::Status;
-use crate::names;
+use crate::explanation;
+use crate::ledger;
+use crate::method::Methods;
+use crate::names::{self, NameError};
 use crate::rehearsal;
 use crate::report;
 use crate::settings;
 
 pub(crate) fn run(context: &Context, args: CheckArgs) -> Result<Status, Error> {
-    let names = names::parse_all(&args.domains)?;
-    let names: Vec<Identifier> = names.into_iter().map(|name| name.identifier).collect();
-    let plan = Plan::new(context, &args, &names)?;
-    let mut worst = None;
-    if let Some(seen) = plan.clock_fault() {
-        context.output.event("finding", json!({"fault": "clock", "severity": "error", "seen": seen}));
-        context.output.result(format_args!("error  clock: {seen}"));
-        context.output.result("       signatures, certificates and renewals depend on it; set the clock");
-        worst = Some(Severity::Error);
+    let mut subjects: Vec<Subject> = Vec::with_capacity(args.domains.len());
+    for text in &args.domains {
+        let subject = Subject::parse(context, text);
+        if !subjects.iter().any(|other| other.text == subject.text) {
+            subjects.push(subject);
+        }
     }
-    let at_port_80 = plan.at_port_80(context, &names)?;
-    let found: Vec<Vec<Finding>> = names
-        .iter()
-        .zip(at_port_80)
-        .map(|(name, more)| plan.examination.examine(name, &plan.method).into_iter().chain(more).collect())
-        .collect();
-    for (name, findings) in names.iter().zip(&found) {
-        tell(context, &plan, name, findings);
-        worst = worst.max(findings.iter().map(|finding| finding.fault.severity()).max());
+    let names: Vec<Identifier> = subjects.iter().filter_map(|subject| subject.name.clone()).collect();
+    let settings = settings_for(context, args, &names)?;
+    let (directory, date) = offer(context, &settings.ca);
+    let mut worst = None;
+    if let Some(finding) = date.and_then(|date| clock(date, context.now())) {
+        worst = Some(finding.fault.severity());
+        context.output.result("this machine");
+        tell_finding(context, None, &finding);
+    }
+    let mut found = look(context, &settings, directory.as_ref(), &names)?.into_iter();
+    for mut subject in subjects {
+        if subject.name.is_some() {
+            subject.findings.extend(found.next().unwrap_or_default());
+        }
+        worst = worst.max(subject.tell(context, &settings));
     }
     Ok(if worst == Some(Severity::Error) { Status::Failed } else { Status::Done })
 }
 
-/// What to look at, and for whom.
-struct Plan {
-    examination: Examination,
-    resolver: Resolver,
-    method: ChallengeType,
-    settings: Settings,
-    /// The CA's clock less ours, where it says.
-    skew: Option<i64>,
+/// What was given as a name.
+struct Subject {
+    text: String,
+    name: Option<Identifier>,
+    findings: Vec<Finding>,
 }
 
-impl Plan {
-    fn new(context: &Context, args: &CheckArgs, names: &[Identifier]) -> Result<Self, Error> {
-        let settings = settings_for(context, args, names)?;
-        let (directory, date) = offer(context, &settings.ca);
-        let resolver = context.settings.resolver.clone();
-        let issuer = issuer(context, &settings, directory.as_ref());
-        let examination = Examination::new(resolver.clone(), issuer);
-        let examination = match ca::policy(&settings.ca) {
-            NamePolicy::Any => examination.for_private_names(),
-            NamePolicy::Public { .. } => examination,
-        };
-        let method = match args.dns {
-            Some(_) => ChallengeType::Dns01,
-            None => method(settings.challenge.first()),
-        };
-        let skew = date.map(|date| date.as_second() - context.now().as_second());
-        Ok(Self { examination, resolver, method, settings, skew })
-    }
-
-    fn clock_fault(&self) -> Option<String> {
-        let skew = self.skew.filter(|skew| skew.unsigned_abs() > MAX_SKEW.as_secs())?;
-        let direction = if skew > 0 { "behind" } else { "ahead of" };
-        Some(format!("the clock of this machine is {} s {direction} the CA's", skew.unsigned_abs()))
-    }
-
-    /// What answers at port 80, where that is how control is proved.
-    fn at_port_80(&self, context: &Context, names: &[Identifier]) -> Result<Vec<Vec<Finding>>, Error> {
-        let nothing = || Ok(names.iter().map(|_| Vec::new()).collect());
-        // Somebody's programs are not called to try something out.
-        let is_manual = matches!(self.settings.challenge.first(), ChallengeMethod::Manual { .. });
-        if self.method != ChallengeType::Http01 || is_manual || names.iter().any(Identifier::is_wildcard) {
-            return nothing();
-        }
-        match challenge::prepare_unchecked(self.settings.challenge.first()) {
-            Ok(mut solver) => {
-                let names: Vec<_> = names.iter().collect();
-                rehearsal::rehearse(context, &mut *solver, &self.resolver, &names)
+impl Subject {
+    fn parse(context: &Context, text: &str) -> Self {
+        match names::parse(text) {
+            Ok(name) => {
+                Self { text: name.identifier.to_string(), name: Some(name.identifier), findings: Vec::new() }
             }
             Err(error) => {
-                report::failure(&context.output, &context.invocation, None, &error.into());
-                nothing()
+                let findings = vec![of_form(context, None, &error, Fault::NameForm)];
+                Self { text: text.to_owned(), name: None, findings }
             }
         }
     }
+
+    /// Prints what was found, the worst first.
+    fn tell(mut self, context: &Context, settings: &Settings) -> Option<Severity> {
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.fault.severity()));
+        self.findings.dedup();
+        let worst = self.findings.first().map(|finding| finding.fault.severity());
+        let ca = ca::title(&settings.ca);
+        let method = self.name.as_ref().map(|name| examination::method(settings, name));
+        let method = method.map(examination::challenge_type);
+        let by = method.as_ref().map(|method| format!(" by {method}")).unwrap_or_default();
+        let outcome = if worst.is_none() { ": nothing found" } else { "" };
+        context.output.result(format_args!("{}{by} at {ca}{outcome}", self.text));
+        for finding in &self.findings {
+            tell_finding(context, Some(&self.text), finding);
+        }
+        let outcome = worst.map_or_else(|| "good".to_owned(), |worst| worst.to_string());
+        let method = method.as_ref().map(|method| method.as_str());
+        context.output.event("check", json!({"identifier": self.text, "method": method, "outcome": outcome}));
+        worst
+    }
+}
+
+fn tell_finding(context: &Context, subject: Option<&str>, finding: &Finding) {
+    let (fault, severity) = (finding.fault, finding.fault.severity());
+    let mut members = report::finding(finding);
+    if let Some(members) = members.as_object_mut() {
+        members.insert("identifier".to_owned(), json!(subject));
+    }
+    context.output.event("finding", members);
+    context.output.result(format_args!("  {severity:<8} {fault}: {}", finding.seen));
+    context.output.result(format_args!("           why: {}", fault.reason()));
+    context.output.result(format_args!("           next: {}", finding.remedy));
+}
+
+/// Looks at names everywhere: in the DNS, through their ports, and at what is kept here.
+fn look(
+    context: &Context,
+    settings: &Settings,
+    directory: Option<&Directory>,
+    names: &[Identifier],
+) -> Result<Vec<Vec<Finding>>, Error> {
+    let resolver = &context.settings.resolver;
+    let examination = examination::prepare(context, settings, directory, resolver.clone()).at(context.now());
+    let methods = names
+        .iter()
+        .map(|name| (name.clone(), examination::challenge_type(examination::method(settings, name))));
+    let mut found = examination.examine_all(&methods.collect::<Vec<_>>());
+    let looks = rehearsal::rehearse(context, settings, resolver, names)?;
+    for ((name, found), looks) in names.iter().zip(&mut found).zip(looks) {
+        found.extend(looks);
+        found.extend(policy(context, settings, name));
+        found.extend(kept_here(context, settings, name)?);
+    }
+    Ok(found)
+}
+
+/// What the CA does not certify, whatever the DNS says.
+fn policy(context: &Context, settings: &Settings, name: &Identifier) -> Option<Finding> {
+    let policy = ca::policy(&settings.ca);
+    let error = names::check(std::slice::from_ref(name), &policy, settings.profile.as_deref()).err()?;
+    // The look at the name itself finds the others.
+    let is_of_ca = matches!(error, NameError::Address { .. } | NameError::AddressProfile { .. });
+    is_of_ca.then(|| of_form(context, Some(name), &error, Fault::CaPolicy))
+}
+
+fn of_form(context: &Context, name: Option<&Identifier>, error: &NameError, fault: Fault) -> Finding {
+    let advice = error.advice(&context.invocation).into_iter().map(|advice| match advice {
+        Advice::Text(text) | Advice::Paste(text) => text,
+    });
+    let seen = error.source().map_or_else(|| error.to_string(), |_| challenge::with_causes(error));
+    Finding::new(name, fault, seen, advice.collect::<Vec<_>>().join(" "))
+}
+
+/// What earlier attempts from here say.
+fn kept_here(context: &Context, settings: &Settings, name: &Identifier) -> Result<Vec<Finding>, Error> {
+    if !context.has_store() {
+        return Ok(Vec::new());
+    }
+    let (store, now) = (context.existing_store()?, context.now());
+    let mut settings = settings.clone();
+    if !settings.names.contains(name) {
+        settings.names = vec![name.clone()];
+    }
+    let mut findings = ledger::look(&store, &settings, name, now)?;
+    if let Some(asked) = ledger::last_absence(&store, name)? {
+        findings.extend(explanation::kept_absence(&context.settings.resolver, name, asked, now));
+    }
+    Ok(findings)
+}
+
+fn clock(date: Timestamp, now: Timestamp) -> Option<Finding> {
+    let skew = date.as_second() - now.as_second();
+    if skew.unsigned_abs() <= MAX_SKEW.as_secs() {
+        return None;
+    }
+    let direction = if skew > 0 { "behind" } else { "ahead of" };
+    let seen = format!("the clock of this machine is {} s {direction} the CA's", skew.unsigned_abs());
+    Some(Finding::new(None, Fault::Clock, seen, "set the clock, and keep it right with NTP"))
 }
 
 /// The settings of the certificate that has the first name, with what was given on top.
-fn settings_for(context: &Context, args: &CheckArgs, names: &[Identifier]) -> Result<Settings, Error> {
+fn settings_for(context: &Context, args: CheckArgs, names: &[Identifier]) -> Result<Settings, Error> {
     let mut settings = match kept(context, names)? {
         Some(settings) => settings,
         None => Settings::new(names.to_vec(), ca::parse(ca::DEFAULT)?),
@@ -112,13 +183,10 @@ fn settings_for(context: &Context, args: &CheckArgs, names: &[Identifier]) -> Re
     if let Some(path) = &args.ca_root {
         settings.ca.root_pem = Some(ca::read_root(&settings::absolute(path)?)?);
     }
-    if let Some(dir) = &args.webroot {
-        settings.challenge = ChallengeMethod::Webroot { dir: settings::absolute(dir)? }.into();
-    } else if let Some(listen) = args.http_listen {
-        settings.challenge = ChallengeMethod::Http { listen: vec![listen] }.into();
-    } else if args.http {
-        settings.challenge = ChallengeMethods::default();
+    if args.profile.is_some() {
+        settings.profile = args.profile.filter(|text| !text.trim().is_empty());
     }
+    Methods::resolve(args.method)?.merge_into(&mut settings);
     Ok(settings)
 }
 
@@ -144,64 +212,6 @@ fn offer(context: &Context, ca: &CaSettings) -> (Option<Directory>, Option<Times
             (None, None)
         }
     }
-}
-
-/// Who is to issue: as its directory says, or as is known.
-fn issuer(context: &Context, settings: &Settings, directory: Option<&Directory>) -> Issuer {
-    let mut issuer = Issuer::default();
-    issuer.identities = directory.map(|directory| directory.meta.caa_identities.clone()).unwrap_or_default();
-    if let (true, Some(known)) = (issuer.identities.is_empty(), ca::known(&settings.ca)) {
-        issuer.identities.extend(known.caa.map(str::to_owned));
-    }
-    if context.has_store() {
-        let store = context.existing_store().ok();
-        let account =
-            store.and_then(|store| store.account(&settings.ca.directory_url, &settings.account).ok()?);
-        issuer.account_url = account.and_then(|account| account.url);
-    }
-    issuer
-}
-
-fn method(challenge: &ChallengeMethod) -> ChallengeType {
-    match challenge {
-        ChallengeMethod::Http { .. } | ChallengeMethod::Webroot { .. } => ChallengeType::Http01,
-        ChallengeMethod::Manual { challenge, .. } => challenge.clone(),
-        ChallengeMethod::TlsAlpn { .. } => ChallengeType::TlsAlpn01,
-        ChallengeMethod::Dns { .. } | _ => ChallengeType::Dns01,
-    }
-}
-
-fn tell(context: &Context, plan: &Plan, name: &Identifier, findings: &[Finding]) {
-    let output = &context.output;
-    let outcome = if findings.is_empty() { "nothing found" } else { "" };
-    output.result(
-        format_args!("{name} by {} at {}: {outcome}", plan.method, ca::title(&plan.settings.ca))
-            .to_string()
-            .trim_end_matches([':', ' ']),
-    );
-    for finding in findings {
-        let (fault, severity) = (finding.fault, finding.fault.severity());
-        output.event(
-            "finding",
-            json!({
-                "identifier": name.to_string(),
-                "fault": fault.as_str(),
-                "severity": severity.to_string(),
-                "seen": finding.seen,
-                "reason": fault.reason(),
-                "remedy": finding.remedy,
-            }),
-        );
-        output.result(format_args!("  {severity:<8} {fault}: {}", finding.seen));
-        output.result(format_args!("           {}", fault.reason()));
-        output.result(format_args!("           {}", finding.remedy));
-    }
-    let worst = findings.iter().map(|finding| finding.fault.severity()).max();
-    let outcome = worst.map_or_else(|| "good".to_owned(), |worst| worst.to_string());
-    output.event(
-        "check",
-        json!({"identifier": name.to_string(), "method": plan.method.as_str(), "outcome": outcome}),
-    );
 }
 
 /// What a clock may be off: CAs and certificates are some minutes tolerant.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use acme_solver::check::Finding;
 use acme_store::CertificateName;
 
 use super::relay::RelayError;
@@ -82,6 +83,8 @@ pub(crate) enum CommandError {
     TestCa(acme_testca::Error),
     #[error(transparent)]
     Units(#[from] UnitError),
+    #[error("{} would refuse, and was not asked", ca)]
+    WouldRefuse { ca: String, findings: Vec<Finding> },
 }
 
 /// Why a JSON Web Key can't be read.
@@ -159,6 +162,11 @@ impl CommandError {
             Self::Relay(error) => error.advice(invocation),
             Self::TestCa(error) => of_test_ca(error),
             Self::Units(error) => error.advice(),
+            Self::WouldRefuse { .. } => vec![
+                Advice::text("mend that, and try again; all that is found is told by acmectl check"),
+                Advice::text("ask the CA all the same:"),
+                Advice::paste(invocation.with("--no-check")),
+            ],
         }
     }
 
@@ -186,7 +194,8 @@ impl CommandError {
             | Self::Line(_)
             | Self::Terminal
             | Self::TestCa(_)
-            | Self::TooMany { .. } => Status::Usage,
+            | Self::TooMany { .. }
+            | Self::WouldRefuse { .. } => Status::Usage,
         }
     }
 }

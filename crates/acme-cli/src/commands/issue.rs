@@ -20,6 +20,7 @@ use crate::issuance::{self, Before, Issuance, Obtained};
 use crate::lineage::Lineage;
 use crate::moment;
 use crate::names;
+use crate::precheck;
 use crate::report;
 use crate::settings::IssueOptions;
 use crate::sweep;
@@ -132,6 +133,10 @@ impl<'a> Wish<'a> {
 
     fn obtain(&self, desk: &Desk) -> Result<Came, Error> {
         let (context, store, settings) = (self.context, self.store, &self.settings);
+        let has_none = self.lineage.record.as_ref().is_none_or(|record| record.current.is_none());
+        if has_none && !self.options.no_check {
+            precheck::look(context, settings)?;
+        }
         let before = Before::read(store, &self.lineage.name, settings)?;
         let ready = issuance::prepare(context, settings, before)?;
         store.preflight(&self.lineage.name)?;

@@ -1,6 +1,6 @@
 //! `check`: what would go wrong, before a CA is asked.
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -58,7 +58,8 @@ impl Drop for Resolver {
 
 fn answer(question: &Message, caa: Option<&CAA>) -> Message {
     let query = &question.queries[0];
-    let (name, zone) = (query.name(), name("site.test"));
+    let is_public = query.name().to_ascii().ends_with("site.org.");
+    let (name, zone) = (query.name(), name(if is_public { "site.org" } else { "site.test" }));
     let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
     answer.add_query(query.clone());
     answer.metadata.authoritative = true;
@@ -139,12 +140,12 @@ exit 1
 --- stdout
 www.site.test by http-01 at https://127.0.0.1:[PORT]/directory
   error    caa-forbids: site.test has CAA issue "other.test."
-           a CA that the CAA records do not name may not issue (RFC 8659)
-           add the record: site.test. CAA 0 issue "ca.test"
+           why: a CA that the CAA records do not name may not issue (RFC 8659)
+           next: add the record: site.test. CAA 0 issue "ca.test"
 nothing.site.test by http-01 at https://127.0.0.1:[PORT]/directory
   error    no-name: nothing.site.test does not exist
-           the CA can't find the name
-           add an A or AAAA record for nothing.site.test, or check the spelling
+           why: the CA can't find the name
+           next: add an A or AAAA record for nothing.site.test, or check the spelling
 
 "#]]
     );
@@ -182,8 +183,8 @@ exit 0
 --- stdout
 www.site.test by http-01 at https://127.0.0.1:[PORT]/directory
   warning  http-elsewhere: www.site.test at 127.0.0.1:[PORT] (test) answers 404 'nothing here' instead of the challenge response
-           the CA gets this answer instead of the challenge response
-           see that port 80 of the name leads here: the address, port forwarding, and the server's hosts
+           why: the CA gets this answer instead of the challenge response
+           next: see that port 80 of the name leads here: the address, port forwarding, and the server's hosts
 
 "#]]
     );
@@ -204,8 +205,8 @@ exit 1
 --- stdout
 *.site.test by http-01 at https://127.0.0.1:1/directory
   error    method: *.site.test is a wildcard, and http-01 is to prove control of it
-           no CA offers this challenge for such a name
-           prove control by DNS: a wildcard can't be proved otherwise
+           why: no CA offers this challenge for such a name
+           next: prove control by DNS: a wildcard can't be proved otherwise
 --- stderr
 error: no response from the CA (directory)
   because: the connection could not be made
@@ -230,6 +231,8 @@ fn refusal_is_shown_with_what_is_seen_from_here() {
         str![[r#"
 exit 1
 --- stderr
+warning: seen from here, nothing.site.test does not exist: the CA can't find the name
+  next: add an A or AAAA record for nothing.site.test, or check the spelling
 nothing.site.test: asking https://127.0.0.1:[PORT]/directory, http-01 through files below [WORLD]/elsewhere
 nothing.site.test: opening the account
 account: https://127.0.0.1:[PORT]/account/[ID]
@@ -241,6 +244,8 @@ error: nothing.site.test: http-01 for nothing.site.test failed
   detail: http-01: http://nothing.site.test/.well-known/acme-challenge/[TOKEN] answered with status 404
   seen from here: nothing.site.test: nothing.site.test does not exist (no-name)
       the CA can't find the name: add an A or AAAA record for nothing.site.test, or check the spelling
+  seen from here: nothing.site.test: nothing.site.test at 127.0.0.1:[PORT] (test) answers 404 'nothing here' instead of the challenge response (http-elsewhere)
+      the CA gets this answer instead of the challenge response: see that port 80 of the name leads here: the address, port forwarding, and the server's hosts
   fault: on this side, not the CA's
   next: make http://nothing.site.test/.well-known/acme-challenge/ reach this machine on port 80 from everywhere: DNS (A and AAAA), firewall, proxy
   then: acmectl renew tries again, not before [MOMENT]
@@ -259,6 +264,141 @@ exit 2
 error: 'nobody' is no address of a resolver
   fault: on this side, not the CA's
   next: give an IP address, with a port or without
+
+"#]]
+    );
+}
+
+#[test]
+fn what_is_certain_to_fail_is_not_asked_for_the_first_time() {
+    let (world, resolver) = (World::new(), Resolver::start(Some(caa("other.test"))));
+    let line =
+        |name: &str| format!("issue {name} --http-listen 127.0.0.1:0 --agree-tos {}", resolver.options());
+    assert_run!(
+        world.run(&line("www.site.org")),
+        str![[r#"
+exit 2
+--- stderr
+warning: seen from here, www.site.org has the address 127.0.0.1, which is reserved: the CA can't reach such an address
+  next: give the name the address by which the world reaches it; inside a network, prove control by DNS
+error: Let's Encrypt would refuse, and was not asked
+  seen from here: www.site.org: site.org has CAA issue "other.test." (caa-forbids)
+      a CA that the CAA records do not name may not issue (RFC 8659): add the record: site.org. CAA 0 issue "letsencrypt.org"
+  fault: on this side, not the CA's
+  next: mend that, and try again; all that is found is told by acmectl check
+    or: ask the CA all the same:
+      acmectl issue www.site.org --http-listen 127.0.0.1:0 --agree-tos --resolver 127.0.0.1:[PORT] --dns-port [..] --no-check
+
+"#]]
+    );
+    assert_run!(
+        world.run(&format!("{} --json", line("no.site.org"))),
+        str![[r#"
+exit 2
+--- stdout
+{"v":1,"type":"error","causes":[],"fault":"you","message":"Let's Encrypt would refuse, and was not asked","next":["mend that, and try again; all that is found is told by acmectl check","ask the CA all the same:","acmectl issue no.site.org --http-listen 127.0.0.1:0 --agree-tos --resolver 127.0.0.1:[PORT] --dns-port [..] --json --no-check"],"outcome":"failed","seen":[{"fault":"no-name","identifier":"no.site.org","reason":"the CA can't find the name","remedy":"add an A or AAAA record for no.site.org, or check the spelling","seen":"no.site.org does not exist, while site.org does","severity":"error"}]}
+--- stderr
+error: Let's Encrypt would refuse, and was not asked
+  seen from here: no.site.org: no.site.org does not exist, while site.org does (no-name)
+      the CA can't find the name: add an A or AAAA record for no.site.org, or check the spelling
+  fault: on this side, not the CA's
+  next: mend that, and try again; all that is found is told by acmectl check
+    or: ask the CA all the same:
+      acmectl issue no.site.org --http-listen 127.0.0.1:0 --agree-tos --resolver 127.0.0.1:[PORT] --dns-port [..] --json --no-check
+
+"#]]
+    );
+}
+
+#[test]
+fn names_that_are_none_and_resolvers_that_are_silent_are_findings_too() {
+    let world = World::new();
+    assert_run!(
+        world.run("check my_host.site.org '*.co.uk' www.host.internal 10.0.0.1 --ca https://127.0.0.1:1/d --dns pdns"),
+        str![[r#"
+exit 1
+--- stdout
+my_host.site.org at https://127.0.0.1:1/d
+  error    name-form: 'my_host.site.org' can't be certified: '_' is not allowed in a DNS name
+           why: a CA takes names of hosts, and addresses, and nothing else
+           next: underscores are for records such as _dmarc; hosts to certify have none
+*.co.uk by dns-01 at https://127.0.0.1:1/d
+  warning  resolver-silent: no resolver answered the question for A of co.uk
+           why: what the CA finds in the DNS can't be said from here
+           next: check this machine's network and /etc/resolv.conf, or name another --resolver
+www.host.internal by dns-01 at https://127.0.0.1:1/d
+  warning  resolver-silent: no resolver answered the question for A of www.host.internal
+           why: what the CA finds in the DNS can't be said from here
+           next: check this machine's network and /etc/resolv.conf, or name another --resolver
+10.0.0.1 by dns-01 at https://127.0.0.1:1/d
+  error    method: 10.0.0.1 is an address, and dns-01 is to prove control of it
+           why: no CA offers this challenge for such a name
+           next: prove control by http-01 or tls-alpn-01
+--- stderr
+error: no response from the CA (directory)
+  because: the connection could not be made
+  because: Connection refused (os error 111)
+  fault: the network's
+  next: check that the CA is up, and that this machine may connect to it; then try again
+
+"#]]
+    );
+}
+
+#[test]
+fn machine_that_is_not_set_up_is_shown() {
+    let (world, resolver) = (World::new(), Resolver::start(None));
+    let (ca, web) = world.authority(named());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let line = format!("check www.site.test --http-listen {taken} {}", resolver.options());
+    assert_run!(
+        world.run_at(&ca, &web, &line),
+        str![[r#"
+exit 1
+--- stdout
+www.site.test by http-01 at https://127.0.0.1:[PORT]/directory
+  error    port-taken: 127.0.0.1:[PORT] is in use by [..] (process [PID])
+           why: the other program answers the CA, and knows nothing of the challenge
+           next: let it answer, with --webroot DIR; or let it pass challenges on to --http-listen 127.0.0.1:[PORT]; or stop it while this runs
+
+"#]]
+    );
+    let line = format!("check www.site.test --webroot not-there {}", resolver.options());
+    assert_run!(
+        world.run_at(&ca, &web, &line),
+        str![[r#"
+exit 1
+--- stdout
+www.site.test by http-01 at https://127.0.0.1:[PORT]/directory
+  error    webroot: the webroot can't be used: '[WORLD]/not-there' does not exist
+           why: the CA gets no response, for none can be left there
+           next: give the directory that the web server serves as /
+
+"#]]
+    );
+}
+
+#[test]
+fn handshake_is_looked_at_as_the_ca_makes_it() {
+    let (world, resolver) = (World::new(), Resolver::start(None));
+    let (ca, web) = world.authority(named());
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let reach = plain.local_addr().unwrap();
+    drop(plain);
+    let line = format!(
+        "check www.site.test --tls-alpn-listen 127.0.0.1:0 --tls-reach {reach} {}",
+        resolver.options()
+    );
+    assert_run!(
+        world.run_at(&ca, &web, &line),
+        str![[r#"
+exit 1
+--- stdout
+www.site.test by tls-alpn-01 at https://127.0.0.1:[PORT]/directory
+  error    tls-closed: www.site.test at 127.0.0.1:[PORT] does not answer: the connection could not be made
+           why: the CA connects to port 443 and is refused
+           next: start what is to answer at port 443, or open the port
 
 "#]]
     );

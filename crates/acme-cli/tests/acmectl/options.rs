@@ -162,6 +162,8 @@ fn help_of_what_is_issued() {
       --drop                      Let names of the certificate go that are not given any more
       --force                     Obtain it although the one that is there is right, or is of a
                                   production CA
+      --no-check                  Ask the CA for a first certificate although a look at the names
+                                  says that it will refuse
       --dry-run                   Try everything at the CA's staging directory with a throw-away
                                   account, and keep nothing
 
