@@ -1,5 +1,7 @@
 //! What is to change in a zone.
 
+use std::str::Bytes;
+
 use acme_proto::Challenge;
 
 /// TXT values to add to a zone, or to remove from it: all of an order that go there.
@@ -84,36 +86,47 @@ pub fn quoted(value: &str) -> String {
             text.push_str("\" \"");
             octets = c.len_utf8();
         }
-        if matches!(c, '\\' | '"') {
-            text.push('\\');
+        match c {
+            '\\' | '"' => text.extend(['\\', c]),
+            c if c.is_ascii_control() => text.push_str(&format!("\\{:03}", u32::from(c))),
+            c => text.push(c),
         }
-        text.push(c);
     }
     text.push('"');
     text
 }
 
-/// A TXT value without the quotes of master files: its pieces one after the other.
+/// A TXT value without the quotes and escapes of master files: its pieces one after the other. What is
+/// no UTF-8 is replaced.
 #[must_use]
 pub fn unquoted(text: &str) -> String {
     let text = text.trim();
     if !text.starts_with('"') {
         return text.to_owned();
     }
-    let (mut value, mut is_inside, mut is_escaped) = (String::new(), false, false);
-    for c in text.chars() {
-        match c {
-            _ if is_escaped => {
-                value.push(c);
-                is_escaped = false;
-            }
-            '\\' => is_escaped = true,
-            '"' => is_inside = !is_inside,
-            _ if is_inside => value.push(c),
+    let (mut value, mut is_inside, mut rest) = (Vec::with_capacity(text.len()), false, text.bytes());
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'\\' => value.extend(escaped(&mut rest)),
+            b'"' => is_inside = !is_inside,
+            _ if is_inside => value.push(octet),
             _ => {}
         }
     }
-    value
+    String::from_utf8_lossy(&value).into_owned()
+}
+
+/// What an escape stands for: three digits for an octet, in decimal, and anything else for itself.
+fn escaped(rest: &mut Bytes<'_>) -> Option<u8> {
+    let number: Option<u32> = rest
+        .clone()
+        .map(|octet| char::from(octet).to_digit(10))
+        .take(3)
+        .try_fold(0, |sum, digit| Some(sum * 10 + digit?));
+    match number.and_then(|number| u8::try_from(number).ok()).filter(|_| rest.len() >= 3) {
+        Some(octet) => rest.nth(2).map(|_| octet),
+        None => rest.next(),
+    }
 }
 
 /// What a piece of a TXT value can have.
@@ -145,6 +158,14 @@ mod tests {
         assert_eq!(unquoted(r#""one" "two""#), "onetwo");
         assert_eq!(unquoted("bare"), "bare");
         assert_eq!(quoted(""), r#""""#);
+    }
+
+    #[test]
+    fn octets_in_decimal_go_and_come() {
+        assert_eq!(unquoted(r#""a\032b\195\169" "\\127""#), r"a bé\127");
+        assert_eq!(unquoted(r#""\999 \25""#), "999 25");
+        assert_eq!(quoted("tab\there"), r#""tab\009here""#);
+        assert_eq!(unquoted(&quoted("a\0\u{7f}é\\009")), "a\0\u{7f}é\\009");
     }
 
     #[test]
