@@ -111,7 +111,8 @@ fn configure(directory: &Path, dns_port: u16, api_port: u16) -> io::Result<()> {
         "launch=gsqlite3\ngsqlite3-database={path}/zones.db\nsocket-dir={path}\n\
          local-address=127.0.0.1\nlocal-port={dns_port}\n\
          api=yes\napi-key={API_KEY}\nwebserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={api_port}\n\
-         daemon=no\nguardian=no\nsecurity-poll-suffix=\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n"
+         daemon=no\nguardian=no\nsecurity-poll-suffix=\n\
+         dnsupdate=yes\nallow-dnsupdate-from=127.0.0.1\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n"
     );
     fs::write(directory.join("pdns.conf"), config)
 }

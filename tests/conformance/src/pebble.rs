@@ -41,6 +41,8 @@ pub struct Settings {
     pub nonce_reject: Option<u8>,
     /// The ids and MAC keys that accounts have to be bound to, if there are any.
     pub external_accounts: Vec<(&'static str, &'static str)>,
+    /// How many of a hundred valid authorizations it uses again; fifty, unless set.
+    pub authorization_reuse: Option<u8>,
     /// How many roots it has besides the first one, each with a chain of its own.
     pub alternate_roots: u8,
 }
@@ -67,6 +69,9 @@ impl Pebble {
             .stderr(Stdio::null());
         if let Some(percent) = settings.nonce_reject {
             command.env("PEBBLE_WFE_NONCEREJECT", percent.to_string());
+        }
+        if let Some(percent) = settings.authorization_reuse {
+            command.env("PEBBLE_AUTHZREUSE", percent.to_string());
         }
         let mut pebble =
             Self { child: command.spawn()?, port, http_port: settings.http_port, directory, _dns: dns };

@@ -9,6 +9,8 @@ mod clients;
 mod colour;
 #[path = "conformance/command.rs"]
 mod command;
+#[path = "conformance/hooks.rs"]
+mod hooks;
 #[path = "conformance/pebble.rs"]
 mod pebble;
 #[path = "conformance/powerdns.rs"]

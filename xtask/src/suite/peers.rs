@@ -102,7 +102,7 @@ const DNS: &str = "a DNS server with an API, for dns-01";
 const DNS_UPDATE: &str = "a DNS server that takes dynamic updates, for dns-01";
 const CLIENT: &str = "a client of other people's, for the test CA";
 
-const PEERS: [Peer; 18] = [
+const PEERS: [Peer; 19] = [
     Peer {
         program: "caddy",
         package: "caddy",
@@ -118,6 +118,7 @@ const PEERS: [Peer; 18] = [
     Peer { program: "uacme", package: "uacme", purpose: CLIENT },
     Peer { program: "virtualenv", package: "virtualenv", purpose: "holds clients written in Python" },
     Peer { program: "nginx", package: "nginx", purpose: "a server that takes what the command publishes" },
+    Peer { program: "nsupdate", package: "bind9-dnsutils", purpose: "writes records as scripts do" },
     Peer {
         program: "openssl",
         package: "openssl",
