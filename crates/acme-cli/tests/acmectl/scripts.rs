@@ -313,11 +313,22 @@ const HANG: &str = "sleep 1000 & echo \"$! $$\" > pids\necho waiting\nwait";
 fn program_that_hangs_is_ended_with_all_that_it_started() {
     let (world, ca) = (World::new(), ca());
     world.script("hook", &format!("test $1 = cleanup && exit\n{HANG}"));
-    let failed = run(&world, &ca, "issue example.test --dns exec:./hook --hook-timeout 1", &[]);
+    let failed = run(&world, &ca, "issue example.test --dns exec:./hook --hook-timeout 3", &[]);
     assert_eq!(failed.code(), Some(3), "{}", failed.stderr());
-    assert!(failed.stderr().contains("took longer than 1 s and was killed"), "{}", failed.stderr());
+    assert!(failed.stderr().contains("took longer than 3 s and was killed"), "{}", failed.stderr());
     assert!(failed.stderr().contains("  | waiting"), "{}", failed.stderr());
     await_end(&world.read("pids"));
+}
+
+#[test]
+fn daemon_that_a_program_leaves_behind_holds_nothing_up() {
+    let (world, ca) = (World::new(), ca());
+    world.script("hook", "test $1 = cleanup && exit\nsleep 1000 &\necho $! > pids");
+    let issued = run(&world, &ca, "issue example.test --dns exec:./hook", &[]);
+    assert_eq!(issued.code(), Some(0), "{}", issued.stderr());
+    let daemon = world.read("pids");
+    assert!(Command::new("kill").arg(daemon.trim()).status().unwrap().success(), "it goes on");
+    await_end(&daemon);
 }
 
 #[test]
