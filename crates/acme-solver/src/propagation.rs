@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub struct Propagated<S> {
     longest_wait: Duration,
     pause: Box<dyn FnMut(Duration) + Send>,
     observer: Observer,
+    is_over: Option<Box<dyn Fn() -> bool + Send>>,
     is_lenient: bool,
 }
 
@@ -71,6 +73,7 @@ impl<S> Propagated<S> {
             longest_wait: LONGEST_WAIT,
             pause: Box::new(thread::sleep),
             observer: Observer(Box::new(|_| {})),
+            is_over: None,
             is_lenient: false,
         }
     }
@@ -93,6 +96,13 @@ impl<S> Propagated<S> {
         Self { observer: Observer(Box::new(observer)), ..self }
     }
 
+    /// Ends the wait once this says so, which is asked some times in a second. The records are as good as
+    /// not seen then; a server that was asked and has yet to answer is not waited for.
+    #[must_use]
+    pub fn end_when(self, is_over: impl Fn() -> bool + Send + 'static) -> Self {
+        Self { is_over: Some(Box::new(is_over)), ..self }
+    }
+
     /// Goes on without a look where no resolver answers, or where they know of no zone: a network may
     /// let nobody ask, and what nobody can see is for the CA to judge.
     #[must_use]
@@ -103,7 +113,10 @@ impl<S> Propagated<S> {
     /// Waits for the records of some challenges; one outcome for each.
     fn wait(&mut self, challenges: &[&Challenge]) -> Vec<Result<(), SolverError>> {
         let names: Vec<_> = challenges.iter().map(|challenge| challenge.dns_name()).collect();
-        let places = self.resolver.zones(&names);
+        let resolver = self.resolver.clone();
+        let Some(places) = self.unless_over(move || resolver.zones(&names)) else {
+            return challenges.iter().map(|_| Err(Ended.into())).collect();
+        };
         let mut zones: BTreeMap<String, (Zone, Vec<(String, String)>)> = BTreeMap::new();
         for (challenge, place) in challenges.iter().zip(&places) {
             let Ok(zone) = place else { continue };
@@ -124,13 +137,18 @@ impl<S> Propagated<S> {
                     tracing::warn!(zone = zone.name, "none of the zone's servers has an address");
                     Ok(())
                 }
-                Ok(zone) => seen.get(&zone.name).map_or(Ok(()), Sighting::outcome),
+                Ok(zone) => match seen.get(&zone.name) {
+                    Some(Some(sighting)) => sighting.outcome(),
+                    Some(None) => Err(Ended.into()),
+                    None => Ok(()),
+                },
             })
             .collect()
     }
 
-    /// Asks the servers of a zone until they show the records, or for as long as it may take.
-    fn watch(&mut self, zone: Zone, records: Vec<(String, String)>) -> Sighting {
+    /// Asks the servers of a zone until they show the records, or for as long as it may take; `None` if
+    /// the end was asked for.
+    fn watch(&mut self, zone: Zone, records: Vec<(String, String)>) -> Option<Sighting> {
         let mut sighting = Sighting {
             zone,
             records,
@@ -141,26 +159,64 @@ impl<S> Propagated<S> {
         };
         let mut wait = FIRST_WAIT;
         loop {
-            sighting.look(&self.resolver);
+            let (resolver, zone) = (self.resolver.clone(), sighting.zone.clone());
+            let names: Vec<String> = sighting.records.iter().map(|(name, _)| name.clone()).collect();
+            let ask = move || {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                resolver.ask_each(&zone, &names)
+            };
+            sighting.note(self.unless_over(ask)?);
             let is_hopeless = sighting.testimonies.is_empty();
             if sighting.is_complete() || is_hopeless || sighting.waited >= self.longest_wait {
                 break;
             }
             let time = wait.min(self.longest_wait.saturating_sub(sighting.waited));
-            (self.pause)(time);
+            self.pass(time)?;
             sighting.waited += time;
             wait = (wait * 2).min(LAST_WAIT);
         }
         tracing::debug!(zone = sighting.zone.name, looks = sighting.looks, "asked the servers of a zone");
         (self.observer.0)(&sighting);
-        sighting
+        Some(sighting)
+    }
+
+    /// Lets time pass; `None` as soon as the end is asked for.
+    fn pass(&mut self, time: Duration) -> Option<()> {
+        let Some(is_over) = &self.is_over else {
+            (self.pause)(time);
+            return Some(());
+        };
+        let mut left = time;
+        while !left.is_zero() && !is_over() {
+            let part = left.min(PART);
+            (self.pause)(part);
+            left -= part;
+        }
+        (!is_over()).then_some(())
+    }
+
+    /// Does something that takes a while; `None` as soon as the end is asked for.
+    fn unless_over<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let Some(is_over) = &self.is_over else { return Some(work()) };
+        let (told, outcome) = mpsc::channel();
+        let span = tracing::Span::current();
+        // Nobody may be there any more to be told.
+        let work = move || drop(told.send(span.in_scope(work)));
+        thread::Builder::new().name("acme-propagation".into()).spawn(work).ok()?;
+        while !is_over() {
+            match outcome.recv_timeout(PART) {
+                Ok(outcome) => return Some(outcome),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        None
     }
 }
 
 impl Sighting {
-    fn look(&mut self, resolver: &Resolver) {
-        let names: Vec<_> = self.records.iter().map(|(name, _)| name.as_str()).collect();
-        self.testimonies = resolver.ask_each(&self.zone, &names);
+    fn note(&mut self, testimonies: Vec<Testimony>) {
+        self.testimonies = testimonies;
         self.looks += 1;
         let shows = self.standings().filter(|(_, _, standing)| *standing == Standing::Shows);
         let shown: Vec<_> = shows.map(|(_, address, _)| address).collect();
@@ -252,6 +308,17 @@ impl<S> fmt::Debug for Propagated<S> {
     }
 }
 
+/// Somebody wanted the wait to end.
+#[derive(Debug, thiserror::Error)]
+#[error("the wait for the servers of the zone was ended")]
+struct Ended;
+
+impl From<Ended> for SolverError {
+    fn from(ended: Ended) -> Self {
+        Self::temporary(ended)
+    }
+}
+
 /// The servers of a zone that do not show the records, with what each says.
 #[derive(Debug, thiserror::Error)]
 #[error("not all servers of the zone {} show the records: {}", .0.zone.name, listed(.0))]
@@ -296,6 +363,8 @@ fn is_unseen(error: &ResolveError) -> bool {
     }
 }
 
+/// How long somebody who asks for the end may wait for it.
+const PART: Duration = Duration::from_millis(100);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LAST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(120);

@@ -1,11 +1,14 @@
 //! Waiting for all servers of a zone, and for no dead one.
 
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 use acme_solver::dns::Delegation;
-use acme_solver::{MIN_LOOKS, Propagated, Sighting, Standing};
+use acme_solver::{MIN_LOOKS, Propagated, Resolver, Sighting, Standing};
 use hickory_proto::op::ResponseCode;
 
 use super::challenge::{TOKEN, account, identifier, of_kind};
@@ -230,4 +233,42 @@ fn zone_without_a_server_is_not_waited_for() {
     let error = world.solver.present(&[challenge("bare.test")]).remove(0).unwrap_err();
     let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
     assert!(text.ends_with("none of its servers has an address"), "{text}");
+}
+
+#[test]
+fn a_wait_ends_when_it_is_to_end() {
+    let over = Arc::new(AtomicBool::new(false));
+    let (ends, asks) = (Arc::clone(&over), Arc::clone(&over));
+    // The second server never shows them; the end is asked for in the first pause.
+    let World { solver, servers, seen } = world(2, 1, move |_| {
+        assert!(!ends.swap(true, Ordering::SeqCst), "no pause after the end");
+    });
+    let mut solver = solver.end_when(move || asks.load(Ordering::SeqCst));
+    let error = solver.present(&[challenge("example.test")]).remove(0).unwrap_err();
+    assert!(error.is_temporary());
+    assert_eq!(error.to_string(), "the wait for the servers of the zone was ended");
+    assert!(seen.lock().unwrap().is_empty(), "there is nothing to tell");
+    // Before the first question, too.
+    let error = solver.present(&[another("example.test")]).remove(0).unwrap_err();
+    assert_eq!(error.to_string(), "the wait for the servers of the zone was ended");
+    drop(servers);
+}
+
+#[test]
+fn a_server_that_is_silent_is_not_waited_for_at_the_end() {
+    let over = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&over);
+    // It takes the question, and has no answer for it.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let resolver = Resolver::new([silent.local_addr().unwrap()]);
+    let solver = Propagated::new(Zone { content: Vec::new(), is_good: true }, resolver);
+    let mut solver = solver.end_when(move || asks.load(Ordering::SeqCst));
+    let listener = thread::spawn(move || {
+        silent.recv_from(&mut [0; 512]).unwrap();
+        over.store(true, Ordering::SeqCst);
+        silent
+    });
+    let error = solver.present(&[challenge("example.test")]).remove(0).unwrap_err();
+    assert_eq!(error.to_string(), "the wait for the servers of the zone was ended");
+    listener.join().unwrap();
 }
