@@ -75,9 +75,12 @@ impl Stage<'_> {
         };
         let challenges: Vec<Challenge> = self.names.iter().filter_map(|name| challenge(name)).collect();
         let presented = solver.present(&challenges);
-        let looks: Vec<_> = challenges.iter().zip(&presented).collect();
-        let findings = looks.chunks(MAX_AT_ONCE).flat_map(|looks| look_at_some(context, resolver, looks));
-        let findings = findings.collect();
+        let outcomes = presented.into_iter().map(|outcome| outcome.map_err(|e| challenge::with_causes(&e)));
+        let looks: Vec<_> = challenges.iter().cloned().zip(outcomes).collect();
+        let (at, resolver) = (context.clone(), resolver.clone());
+        let look = move |looks: &[Presented]| look_at_some(&at, &resolver, looks);
+        let findings =
+            context.signals.unless_ended(move || looks.chunks(MAX_AT_ONCE).flat_map(look).collect());
         for (challenge, outcome) in challenges.iter().zip(solver.withdraw(&challenges)) {
             if let Err(error) = outcome {
                 let name = &challenge.identifier;
@@ -86,24 +89,25 @@ impl Stage<'_> {
                     .warn(format_args!("{name}: what was put in place for the test stays there: {error}"));
             }
         }
-        Ok(findings)
+        findings
     }
 }
 
-type Presented<'a> = (&'a Challenge, &'a Result<(), acme_proto::SolverError>);
+/// A challenge, and why its response is not in place.
+type Presented = (Challenge, Result<(), String>);
 
-fn look_at_some(context: &Context, resolver: &Resolver, looks: &[Presented<'_>]) -> Vec<Finding> {
+fn look_at_some(context: &Context, resolver: &Resolver, looks: &[Presented]) -> Vec<Finding> {
     thread::scope(|scope| {
-        let look = |(challenge, outcome): Presented<'_>| match outcome {
+        let look = |(challenge, outcome): &Presented| match outcome {
             Ok(()) => look_at(context, resolver, challenge),
             Err(error) => vec![Finding::new(
                 Some(&challenge.identifier),
                 Fault::Webroot,
-                challenge::with_causes(error),
+                error,
                 "run as a user who may write there",
             )],
         };
-        let threads: Vec<_> = looks.iter().map(|presented| scope.spawn(move || look(*presented))).collect();
+        let threads: Vec<_> = looks.iter().map(|presented| scope.spawn(move || look(presented))).collect();
         threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
     })
 }

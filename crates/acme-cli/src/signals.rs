@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -62,6 +63,25 @@ impl Signals {
         let asked = self.asked.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.asked.1.wait_timeout_while(asked, time, |asked| !*asked));
         self.check()
+    }
+
+    /// Does something that only looks, and waits for it until the end is asked for.
+    pub(crate) fn unless_ended<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (told, outcome) = mpsc::channel();
+        // Nobody may be there any more to be told.
+        let look = move || drop(told.send(look()));
+        thread::Builder::new().name("acmectl-look".into()).spawn(look).map_err(Error::Signals)?;
+        loop {
+            self.check()?;
+            match outcome.recv_timeout(PART) {
+                Ok(outcome) => return Ok(outcome),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::Interrupted),
+            }
+        }
     }
 
     /// Starts a child process that has the signals from its first moment on.
@@ -129,3 +149,6 @@ impl Signals {
 pub(crate) fn process(child: &Child) -> Option<Pid> {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
+
+/// How long somebody who asks for the end may wait for it.
+const PART: Duration = Duration::from_millis(50);

@@ -19,6 +19,7 @@ mod acmectl {
     mod eab_api;
     mod hooks;
     mod inherited;
+    mod interrupt;
     mod issue;
     #[cfg(feature = "dns-update")]
     mod long_tail;

@@ -144,7 +144,7 @@ fn set_up(
             let resolver = dns::answering(&context.settings.resolver, &first);
             let ready = dns::prepare(context, provider, files, resolver.as_ref().ok().cloned())?;
             ready.tell_needs(&context.output);
-            let solver = seen_everywhere(ready.solver, resolver, &context.output);
+            let solver = seen_everywhere(ready.solver, resolver, context);
             let dev_port = context.settings.resolver.address().map(ValidationPort::Dns);
             Ok(Ready { solver, how, dev_port })
         }
@@ -201,7 +201,7 @@ fn dns_hooks(context: &Context, manual: Manual, names: &[Identifier]) -> Box<dyn
     let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
     let resolver = dns::answering(&context.settings.resolver, &first);
     let scripts = Scripts::new(context, Form::Manual(manual), resolver.as_ref().ok().cloned());
-    seen_everywhere(Box::new(scripts), resolver, &context.output)
+    seen_everywhere(Box::new(scripts), resolver, context)
 }
 
 /// Answers DNS challenges by a server of our own, if others would find it.
@@ -226,7 +226,7 @@ fn by_responder(
         responder.check_delegation(resolver, names)?;
         solver = solver.with_delegation(Arc::new(resolver.clone()));
     }
-    let solver = seen_everywhere(Box::new(solver), resolver, &context.output);
+    let solver = seen_everywhere(Box::new(solver), resolver, context);
     Ok(Ready { solver, how, dev_port })
 }
 
@@ -337,8 +337,9 @@ impl Solver for Prepared {
 fn seen_everywhere(
     solver: Box<dyn Solver + Send>,
     resolver: Result<Resolver, ResolveError>,
-    output: &Output,
+    context: &Context,
 ) -> Box<dyn Solver + Send> {
+    let (output, interrupt) = (context.output.clone(), context.signals.interrupt().clone());
     let resolver = match resolver {
         Ok(resolver) => resolver,
         Err(error) => {
@@ -346,8 +347,8 @@ fn seen_everywhere(
             return solver;
         }
     };
-    let output = output.clone();
-    let solver = Propagated::new(solver, resolver).go_on_unseen().observe(move |sighting| {
+    let solver = Propagated::new(solver, resolver).go_on_unseen();
+    let solver = solver.end_when(move || interrupt.is_triggered()).observe(move |sighting| {
         let zone = &sighting.zone.name;
         output.progress(format_args!("the servers of {zone} after {} s:", sighting.waited.as_secs()));
         for (server, address, standing) in sighting.standings() {

@@ -35,7 +35,8 @@ pub(crate) fn run(context: &Context, args: CheckArgs) -> Result<Status, Error> {
     }
     let names: Vec<Identifier> = subjects.iter().filter_map(|subject| subject.name.clone()).collect();
     let settings = settings_for(context, args, &names)?;
-    let (directory, date) = offer(context, &settings.ca);
+    let (at, ca) = (context.clone(), settings.ca.clone());
+    let (directory, date) = context.signals.unless_ended(move || offer(&at, &ca))?;
     let mut worst = None;
     if let Some(finding) = date.and_then(|date| clock(date, context.now())) {
         worst = Some(finding.fault.severity());
@@ -114,10 +115,11 @@ fn look(
 ) -> Result<Vec<Vec<Finding>>, Error> {
     let resolver = &context.settings.resolver;
     let examination = examination::prepare(context, settings, directory, resolver.clone()).at(context.now());
-    let methods = names
+    let methods: Vec<_> = names
         .iter()
-        .map(|name| (name.clone(), examination::challenge_type(examination::method(settings, name))));
-    let mut found = examination.examine_all(&methods.collect::<Vec<_>>());
+        .map(|name| (name.clone(), examination::challenge_type(examination::method(settings, name))))
+        .collect();
+    let mut found = context.signals.unless_ended(move || examination.examine_all(&methods))?;
     let looks = rehearsal::rehearse(context, settings, resolver, names)?;
     for ((name, found), looks) in names.iter().zip(&mut found).zip(looks) {
         found.extend(looks);

@@ -90,6 +90,27 @@ same again:   acmectl issue www.other.test example.test '*.example.test' api.oth
 }
 
 #[test]
+fn a_mixed_order_is_validated_for_real() {
+    let world = World::new();
+    let names = "www.c.test a.test '*.a.test' b.test";
+    let line = format!(
+        "issue {names} --ca dev --http --challenge a.test=dns:builtin --challenge '*.a.test=dns:builtin' \
+         --challenge b.test=tls-alpn --dns-listen 127.0.0.1:0"
+    );
+    let run = world.run(&line);
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    let ways: Vec<_> =
+        run.stderr().lines().filter(|line| line.starts_with("  ")).map(str::to_owned).collect();
+    for (names, way) in [("www.c.test", "http-01"), ("a.test, *.a.test", "dns-01"), ("b.test", "tls-alpn-01")]
+    {
+        let is_said = |line: &String| line.trim().starts_with(&format!("{names}: {way} "));
+        assert!(ways.iter().any(is_said), "{names}: {ways:?}");
+    }
+    let renewal = world.run("renew www.c.test --force --max-wait 0");
+    assert_eq!(renewal.code(), Some(0), "{}", renewal.stderr());
+}
+
+#[test]
 fn what_the_ca_does_not_offer_is_passed_over() {
     let world = World::new();
     let mut config = Config::default();
