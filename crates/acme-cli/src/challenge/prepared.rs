@@ -350,7 +350,7 @@ fn seen_everywhere(
     let solver = Propagated::new(solver, resolver).go_on_unseen();
     let solver = solver.end_when(move || interrupt.is_triggered()).observe(move |sighting| {
         let zone = &sighting.zone.name;
-        output.progress(format_args!("the servers of {zone} after {} s:", sighting.waited.as_secs()));
+        output.progress(format_args!("the servers of {zone} after {:.1} s:", sighting.waited.as_secs_f64()));
         for (server, address, standing) in sighting.standings() {
             let late = sighting.lateness(address).filter(|_| standing == Standing::Shows);
             let late = late.map(|time| format!(", {:.1} s late", time.as_secs_f64())).unwrap_or_default();

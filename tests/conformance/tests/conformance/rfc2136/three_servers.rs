@@ -8,7 +8,7 @@ use std::time::Duration;
 use acme_conformance::command::acmectl;
 use acme_conformance::late::LateNotify;
 use acme_conformance::pebble::{self, Pebble, Settings};
-use acme_conformance::primary::{NameServer, Program, Setup, free_port};
+use acme_conformance::primary::{NameServer, Program, SECRET, Setup, free_port};
 use tempfile::TempDir;
 
 use super::{ZONE, each_server};
@@ -39,16 +39,23 @@ impl Laboratory {
     }
 
     fn issue(&self, pebble: &Pebble, dir: &TempDir) -> Command {
+        let mut command = self.command("issue", dir);
+        command
+            .args(["example.test", "*.example.test", "--dns", "rfc2136", "--agree-tos"])
+            .args(["--ca", &pebble.directory_url(), "--ca-root"])
+            .arg(pebble.root_file())
+            .env("RFC2136_TSIG_FILE", self.primary.key_file());
+        command
+    }
+
+    fn command(&self, verb: &str, dir: &TempDir) -> Command {
         let address = self.primary.address();
         let mut command = acmectl();
         command
-            .args(["issue", "example.test", "*.example.test", "--dns", "rfc2136", "--agree-tos"])
-            .args(["--ca", &pebble.directory_url(), "--ca-root"])
-            .arg(pebble.root_file())
+            .arg(verb)
             .args(["--resolver", &address.to_string(), "--dns-port", &address.port().to_string(), "--dir"])
             .arg(dir.path())
-            .env("RFC2136_NAMESERVER", address.to_string())
-            .env("RFC2136_TSIG_FILE", self.primary.key_file());
+            .env("RFC2136_NAMESERVER", address.to_string());
         command
     }
 }
@@ -57,7 +64,8 @@ fn the_command_waits_for_the_late_one_and_passes_over_the_dead_one(program: Prog
     drop(acmectl());
     let laboratory = Arc::new(Laboratory::start(program));
     // The CA asks the late one: had the command not waited, there would be no certificate.
-    let settings = Settings { dns: Some(laboratory.secondary.address()), ..Settings::default() };
+    let dns = Some(laboratory.secondary.address());
+    let settings = Settings { dns, authorization_reuse: Some(0), ..Settings::default() };
     pebble::with(&settings, move |pebble| {
         let dir = TempDir::new().unwrap();
         let output = laboratory.issue(pebble, &dir).output().unwrap();
@@ -82,5 +90,21 @@ fn the_command_waits_for_the_late_one_and_passes_over_the_dead_one(program: Prog
         assert!(laboratory.primary.texts(NAME).unwrap().is_empty());
         assert!(told.contains("renewals need these variables again: RFC2136_NAMESERVER"), "{told}");
         assert!(told.contains("renewals read RFC2136_TSIG from "), "{told}");
+        renews_without_telling_the_secret(&laboratory, &dir);
     });
+}
+
+/// The path of the key's file is remembered, and nothing of what is in it is.
+fn renews_without_telling_the_secret(laboratory: &Laboratory, dir: &TempDir) {
+    let mut renew = laboratory.command("renew", dir);
+    let output = renew.args(["--force", "--max-wait", "0", "-v", "-v", "-v"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(laboratory.primary.texts(NAME).unwrap().is_empty());
+    assert!(told.contains("TRACE"), "{told}");
+    assert!(told.contains("ns3.example.test (127.0.0.3) shows the records"), "{told}");
+    let database = std::fs::read(dir.path().join("acme.db")).unwrap();
+    for octets in [told.as_bytes(), &database] {
+        assert!(!octets.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
+    }
 }
