@@ -39,8 +39,6 @@ pub struct Settings {
     pub dns: Option<SocketAddr>,
     /// How many of a hundred nonces it refuses; five, unless set.
     pub nonce_reject: Option<u8>,
-    /// How many of a hundred authorizations it uses again; fifty, unless set.
-    pub authorization_reuse: Option<u8>,
     /// The ids and MAC keys that accounts have to be bound to, if there are any.
     pub external_accounts: Vec<(&'static str, &'static str)>,
     /// How many of a hundred valid authorizations it uses again; fifty, unless set.
