@@ -5,6 +5,7 @@
 mod acmectl {
     mod account;
     mod account_changes;
+    mod acme_dns;
     mod authority;
     mod binding;
     mod ca;
@@ -23,6 +24,7 @@ mod acmectl {
     mod issue;
     #[cfg(feature = "dns-update")]
     mod long_tail;
+    mod loopback;
     mod many;
     mod names;
     mod options;

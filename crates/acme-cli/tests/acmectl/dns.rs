@@ -60,6 +60,31 @@ fn path_of_a_file_is_remembered_and_the_key_is_not() {
     assert!(lost.stderr().contains("for PDNS_API_KEY can't be read"), "{}", lost.stderr());
 }
 
+/// Each name that lego has for a credential takes the path of a file behind `_FILE`.
+#[test]
+fn path_of_a_file_is_taken_under_each_name_of_lego() {
+    let world = World::new();
+    for (provider, variable, name) in [
+        ("acme-dns", "ACME_DNS_API_BASE", "ACME_DNS_API_BASE"),
+        ("acme-dns", "ACME_DNS_ACCOUNTS", "ACME_DNS_ACCOUNTS"),
+        ("cloudflare", "CF_DNS_API_TOKEN", "CF_DNS_API_TOKEN"),
+        ("cloudflare", "CLOUDFLARE_DNS_API_TOKEN", "CF_DNS_API_TOKEN"),
+        ("cloudflare", "CLOUDFLARE_API_KEY", "CF_API_KEY"),
+        ("desec", "DESEC_TOKEN", "DESEC_TOKEN"),
+        ("digitalocean", "DO_AUTH_TOKEN", "DO_AUTH_TOKEN"),
+        ("gandiv5", "GANDIV5_PERSONAL_ACCESS_TOKEN", "GANDIV5_PERSONAL_ACCESS_TOKEN"),
+        ("hetzner", "HETZNER_API_TOKEN", "HETZNER_API_TOKEN"),
+        ("pdns", "PDNS_API_URL", "PDNS_API_URL"),
+        ("route53", "AWS_SHARED_CREDENTIALS", "AWS_SHARED_CREDENTIALS"),
+    ] {
+        let mut command = world.command(&format!("issue example.test --ca dev --dns {provider} --agree-tos"));
+        let run = world.finish(command.env(format!("{variable}_FILE"), "no-such-file"));
+        assert_eq!(run.code(), Some(2), "{variable}: {}", run.stderr());
+        let words = format!("the file no-such-file for {name} can't be read");
+        assert!(run.stderr().contains(&words), "{variable}: {}", run.stderr());
+    }
+}
+
 #[test]
 fn what_is_wrong_is_said_before_a_ca_is_asked() {
     let (world, ca, api) = (World::new(), ca(), PdnsApi::start());

@@ -3,20 +3,16 @@
 //! The stand-in is written from Infoblox's published WAPI reference (`record:txt`). It refuses other
 //! users, names outside of its zone, and a text that is there already.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 
 use acme_testca::TestCa;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hickory_proto::op::Message;
-use hickory_proto::rr::rdata::{A, NS, SOA, TXT};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::rdata::TXT;
+use hickory_proto::rr::{RData, RecordType};
 use serde_json::{Value, json};
 
+use super::loopback::{HttpServer, NameServer};
 use super::world::{Run, World};
 
 const USER: &str = "api-user";
@@ -26,11 +22,9 @@ const NAME: &str = "_acme-challenge.site.test";
 
 /// A grid manager and a name server that shows what it holds.
 struct Grid {
-    api: SocketAddr,
-    dns: SocketAddr,
+    api: HttpServer,
+    dns: NameServer,
     state: Arc<Mutex<State>>,
-    is_over: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -46,35 +40,22 @@ struct State {
 impl Grid {
     fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let is_over = Arc::new(AtomicBool::new(false));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (api, dns) = (listener.local_addr().unwrap(), socket.local_addr().unwrap());
-        let (shared, ends) = (Arc::clone(&state), Arc::clone(&is_over));
-        let manager = thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if ends.load(Ordering::SeqCst) {
-                    return;
-                }
-                let shared = Arc::clone(&shared);
-                // Whoever hung up is not interested any more.
-                thread::spawn(move || drop(converse(stream, &shared)));
-            }
+        let shared = Arc::clone(&state);
+        let api = HttpServer::start(move |request| {
+            let wanted = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
+            let (status, body) = match request.header("authorization") == Some(&wanted) {
+                true => answer(&request.method, &request.target, &request.body, &mut shared.lock().unwrap()),
+                false => ("401 Authorization Required", json!("who are you?")),
+            };
+            (status, body.to_string())
         });
-        let (shared, ends) = (Arc::clone(&state), Arc::clone(&is_over));
-        let name_server = thread::spawn(move || {
-            let mut buffer = [0; 1500];
-            loop {
-                let (length, from) = socket.recv_from(&mut buffer).unwrap();
-                if ends.load(Ordering::SeqCst) {
-                    return;
-                }
-                let question = Message::from_vec(&buffer[..length]).unwrap();
-                let answer = resolve(&question, &shared.lock().unwrap());
-                socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
-            }
+        let shared = Arc::clone(&state);
+        let dns = NameServer::start(ZONE, move |name, kind| {
+            let state = shared.lock().unwrap();
+            let own = state.records.iter().filter(|(owner, _)| owner == name && kind == RecordType::TXT);
+            own.map(|(_, text)| RData::TXT(TXT::new(vec![text.clone()]))).collect()
         });
-        Self { api, dns, state, is_over, threads: vec![manager, name_server] }
+        Self { api, dns, state }
     }
 
     fn state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -83,53 +64,11 @@ impl Grid {
 
     fn run(&self, world: &World, ca: &TestCa, line: &str, password: &str) -> Run {
         world.write("root.pem", ca.root_pem());
-        let line = format!("{line} --resolver {} --dns-port {}", self.dns, self.dns.port());
-        let mut command = world.command(&line);
+        let mut command = world.command(&format!("{line} {}", self.dns.options()));
         command.env("ACME_CA", ca.directory_url()).env("ACME_CA_ROOT", "root.pem");
-        command.env("INFOBLOX_HOST", format!("http://{}", self.api));
+        command.env("INFOBLOX_HOST", self.api.url());
         command.env("INFOBLOX_USERNAME", USER).env("INFOBLOX_PASSWORD", password);
         world.finish(&mut command)
-    }
-}
-
-impl Drop for Grid {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        TcpStream::connect(self.api).unwrap();
-        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(&[], self.dns).unwrap();
-        for thread in self.threads.drain(..) {
-            let result = thread.join();
-            assert!(thread::panicking() || result.is_ok());
-        }
-    }
-}
-
-fn converse(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head)? == 0 {
-                return Ok(());
-            }
-        }
-        let header = |name: &str| {
-            let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(name))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        };
-        let length = header("content-length").map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        let mut words = head.split(' ');
-        let (method, target) = (words.next().unwrap(), words.next().unwrap());
-        let wanted = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
-        let (status, body) = match header("authorization") == Some(wanted) {
-            true => answer(method, target, &body, &mut state.lock().unwrap()),
-            false => ("401 Authorization Required", json!("who are you?")),
-        };
-        let body = body.to_string();
-        write!(writer, "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
     }
 }
 
@@ -172,35 +111,6 @@ fn answer(method: &str, target: &str, body: &[u8], state: &mut State) -> (&'stat
             }
         }
     }
-}
-
-fn resolve(question: &Message, state: &State) -> Message {
-    let query = &question.queries[0];
-    let (name, zone) = (query.name(), fqdn(ZONE));
-    let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
-    answer.add_query(query.clone());
-    answer.metadata.authoritative = true;
-    let soa = SOA::new(fqdn("ns.site.test"), zone.clone(), 1, 60, 60, 60, 60);
-    answer.add_authority(Record::from_rdata(zone.clone(), 60, RData::SOA(soa)));
-    let own = state.records.iter().filter(|(owner, _)| fqdn(owner) == *name);
-    let kind = query.query_type();
-    let data: Vec<RData> = if kind == RecordType::A {
-        vec![RData::A(A::new(127, 0, 0, 1))]
-    } else if kind == RecordType::NS && *name == zone {
-        vec![RData::NS(NS(fqdn("ns.site.test")))]
-    } else if kind == RecordType::TXT {
-        own.map(|(_, text)| RData::TXT(TXT::new(vec![text.clone()]))).collect()
-    } else {
-        Vec::new()
-    };
-    for data in data {
-        answer.add_answer(Record::from_rdata(name.clone(), 60, data));
-    }
-    answer
-}
-
-fn fqdn(text: &str) -> Name {
-    Name::from_ascii(format!("{text}.")).unwrap()
 }
 
 fn ca() -> TestCa {
@@ -261,7 +171,7 @@ fn what_is_missing_is_said_before_a_ca_is_asked() {
     assert!(blind.stderr().contains(words), "{}", blind.stderr());
 
     let grid = Grid::start();
-    let resolver = format!("--resolver {} --dns-port {}", grid.dns, grid.dns.port());
+    let resolver = grid.dns.options();
     let missing = at(&[], &resolver);
     assert_eq!(missing.code(), Some(2));
     assert!(missing.stderr().contains("BUNNY_API_KEY is not set"), "{}", missing.stderr());
