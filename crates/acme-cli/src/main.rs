@@ -37,6 +37,7 @@ mod logging;
 mod method;
 mod moment;
 mod names;
+mod needs;
 mod output;
 mod pebble;
 mod precedence;

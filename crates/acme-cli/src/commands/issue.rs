@@ -20,6 +20,7 @@ use crate::issuance::{self, Before, Issuance, Obtained};
 use crate::lineage::Lineage;
 use crate::moment;
 use crate::names;
+use crate::needs;
 use crate::precheck;
 use crate::report;
 use crate::settings::IssueOptions;
@@ -57,10 +58,12 @@ pub(crate) fn run(context: &Context, args: IssueArgs) -> Result<Status, Error> {
         }
         Came::NotObtained(error) => return Ok(error.status()),
     };
+    let settings = wish.settings.clone();
     // A hook may want the certificate, or the test CA.
     drop((wish, desk));
     print_paths(context, &store, &name);
     let status = hooks::run_pending(context, &store, Some(std::slice::from_ref(&name)))?;
+    needs::check(context, &settings);
     tell_renewer(context);
     Ok(status)
 }

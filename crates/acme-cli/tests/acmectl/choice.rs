@@ -296,3 +296,19 @@ fn orders(ca: &TestCa) -> usize {
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
+
+#[test]
+fn what_the_renewal_will_not_find_is_said() {
+    let world = World::new();
+    let ca = TestCa::builder().always_valid().start().unwrap();
+    let api = PdnsApi::start();
+    world.write("key", KEY);
+    world.script("deploy", "rm key deploy");
+    let line = "issue example.test --dns pdns --deploy-hook ./deploy";
+    let mut command = command(&world, &ca, &api, line);
+    command.env_remove("PDNS_API_KEY").env("PDNS_API_KEY_FILE", "key");
+    let run = world.finish(&mut command);
+    assert_eq!(run.code(), Some(0), "{}", run.stderr());
+    assert!(run.stderr().contains("will not find PDNS_API_KEY again: "), "{}", run.stderr());
+    assert!(run.stderr().contains("the renewal can't run '"), "{}", run.stderr());
+}
