@@ -10,6 +10,8 @@ mod solver {
     mod dns01;
     mod http01;
     #[cfg(feature = "dns")]
+    mod laboratory;
+    #[cfg(feature = "dns")]
     mod name_server;
     mod peer;
     mod per_name;
