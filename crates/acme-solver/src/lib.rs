@@ -71,7 +71,7 @@ pub use per_name::{Member, PerName};
 pub use persist::{NotStanding, PersistSight, PersistWitness, Persisted};
 pub use port_owner::{PortOwner, port_owner};
 #[cfg(feature = "dns")]
-pub use propagation::{MIN_LOOKS, Propagated, Sighting, Standing};
+pub use propagation::{Hearsay, MIN_LOOKS, Propagated, Sighting, Standing};
 #[cfg(feature = "tokio")]
 pub use relay::{AsyncTlsAlpn01Relay, ProxyHeader, RelayConfig, RelayCounts, TlsAlpn01Relay};
 #[cfg(feature = "dns")]

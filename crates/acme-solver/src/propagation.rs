@@ -1,5 +1,7 @@
 //! Waiting until every server of a zone shows what was put there.
 
+mod hearsay;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,12 +14,15 @@ use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 use crate::resolver::{Answer, ResolveError, Resolver, Testimony, Zone};
 use crate::response::check_dns;
 
+pub use hearsay::Hearsay;
+
 /// A solver for DNS challenges that is done when the CA can see the records.
 ///
 /// After the inner solver has put the records in place, every authoritative server of their zones is
 /// asked until all of them that are alive show them: never a fixed wait. A server that gives no
 /// answer is passed over once it was asked [`MIN_LOOKS`] times, as long as another one shows the
-/// records. What was seen is handed to whoever asked for it with [`observe`](Self::observe).
+/// records. Where no server gives an answer, as in a network that lets nobody ask, the resolver is asked
+/// instead, and how long it may remember an absence is minded. What was seen is handed to whoever asked for it with [`observe`](Self::observe).
 pub struct Propagated<S> {
     solver: S,
     resolver: Resolver,
@@ -47,6 +52,8 @@ pub struct Sighting {
     pub waited: Duration,
     /// How long was waited before an address showed all records.
     pub shown_after: BTreeMap<SocketAddr, Duration>,
+    /// What the resolver says, where none of the servers gives an answer.
+    pub hearsay: Option<Hearsay>,
 }
 
 /// How a server stands to the records.
@@ -138,6 +145,10 @@ impl<S> Propagated<S> {
                     Ok(())
                 }
                 Ok(zone) => match seen.get(&zone.name) {
+                    Some(Some(sighting)) if self.is_lenient && sighting.is_blind() => {
+                        tracing::warn!(zone = zone.name, "none of the zone's servers can be asked from here");
+                        Ok(())
+                    }
                     Some(Some(sighting)) => sighting.outcome(),
                     Some(None) => Err(Ended.into()),
                     None => Ok(()),
@@ -156,21 +167,21 @@ impl<S> Propagated<S> {
             looks: 0,
             waited: Duration::ZERO,
             shown_after: BTreeMap::new(),
+            hearsay: None,
         };
         let mut wait = FIRST_WAIT;
         loop {
             let (resolver, zone) = (self.resolver.clone(), sighting.zone.clone());
-            let names: Vec<String> = sighting.records.iter().map(|(name, _)| name.clone()).collect();
-            let ask = move || {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                resolver.ask_each(&zone, &names)
-            };
-            sighting.note(self.unless_over(ask)?);
-            let is_hopeless = sighting.testimonies.is_empty();
-            if sighting.is_complete() || is_hopeless || sighting.waited >= self.longest_wait {
+            let records = sighting.records.clone();
+            sighting.note(self.unless_over(move || look(&resolver, &zone, &records))?);
+            let left = self.longest_wait.saturating_sub(sighting.waited);
+            let absent_for = sighting.hearsay.as_ref().and_then(|hearsay| hearsay.absent_for);
+            // To ask again before the resolver forgets is in vain.
+            let is_hopeless = sighting.testimonies.is_empty() || absent_for.is_some_and(|time| time > left);
+            if sighting.is_complete() || is_hopeless || left.is_zero() {
                 break;
             }
-            let time = wait.min(self.longest_wait.saturating_sub(sighting.waited));
+            let time = wait.max(absent_for.unwrap_or_default()).min(left);
             self.pass(time)?;
             sighting.waited += time;
             wait = (wait * 2).min(LAST_WAIT);
@@ -215,8 +226,8 @@ impl<S> Propagated<S> {
 }
 
 impl Sighting {
-    fn note(&mut self, testimonies: Vec<Testimony>) {
-        self.testimonies = testimonies;
+    fn note(&mut self, (testimonies, hearsay): (Vec<Testimony>, Option<Hearsay>)) {
+        (self.testimonies, self.hearsay) = (testimonies, hearsay);
         self.looks += 1;
         let shows = self.standings().filter(|(_, _, standing)| *standing == Standing::Shows);
         let shown: Vec<_> = shows.map(|(_, address, _)| address).collect();
@@ -242,14 +253,32 @@ impl Sighting {
     /// Tells whether the CA will see the records, whichever server it asks.
     #[must_use]
     pub fn is_complete(&self) -> bool {
+        if let Some(hearsay) = &self.hearsay {
+            return hearsay.is_complete;
+        }
         let count = |wanted| self.standings().filter(|(_, _, standing)| *standing == wanted).count();
         let passes_over = count(Standing::Dead) == 0 || self.looks >= MIN_LOOKS;
         count(Standing::Shows) > 0 && count(Standing::Lacks) == 0 && passes_over
     }
 
+    /// Whether nobody could be asked but a resolver that remembers what was before.
+    fn is_blind(&self) -> bool {
+        self.hearsay.as_ref().is_some_and(|hearsay| !hearsay.is_complete && hearsay.absent_for.is_some())
+    }
+
     fn outcome(&self) -> Result<(), SolverError> {
         if self.is_complete() { Ok(()) } else { Err(SolverError::temporary(NotSeen(self.clone()))) }
     }
+}
+
+/// Asks the servers of a zone, or the resolver where none of them gives an answer.
+fn look(resolver: &Resolver, zone: &Zone, records: &[(String, String)]) -> (Vec<Testimony>, Option<Hearsay>) {
+    let names: Vec<_> = records.iter().map(|(name, _)| name.as_str()).collect();
+    let testimonies = resolver.ask_each(zone, &names);
+    let mut answers = testimonies.iter().flat_map(|testimony| &testimony.answers);
+    let is_unreached = !testimonies.is_empty() && answers.all(Answer::is_silent);
+    let hearsay = is_unreached.then(|| Hearsay::ask(resolver, records));
+    (testimonies, hearsay)
 }
 
 fn standing(answers: &[Answer], records: &[(String, String)]) -> Standing {
@@ -337,7 +366,8 @@ fn listed(sighting: &Sighting) -> String {
             .map_or_else(|| "shows them".to_string(), |(answer, (name, _))| format!("{answer} at {name}"));
         format!("{} ({}) {answer}", testimony.server, testimony.address.ip())
     };
-    sighting.testimonies.iter().map(line).collect::<Vec<_>>().join("; ")
+    let hearsay = sighting.hearsay.iter().map(ToString::to_string);
+    sighting.testimonies.iter().map(line).chain(hearsay).collect::<Vec<_>>().join("; ")
 }
 
 /// A look-up that failed, as a solver says it.

@@ -272,3 +272,33 @@ fn a_server_that_is_silent_is_not_waited_for_at_the_end() {
     assert_eq!(error.to_string(), "the wait for the servers of the zone was ended");
     listener.join().unwrap();
 }
+
+#[test]
+fn resolver_is_asked_where_no_server_can_be() {
+    let wanted = challenge("www.example.test");
+    let (name, value) = (wanted.dns_name(), wanted.dns_value());
+    let mut world =
+        world(2, 2, move |servers| servers.change(0, |content| content.add_text(&name, &[&value])));
+    for at in [1, 2] {
+        world.servers.change(at, |content| content.is_silent = true);
+    }
+    assert!(world.solver.present(&[wanted])[0].is_ok());
+    let seen = world.seen.lock().unwrap();
+    assert_eq!(standings(&seen[0]), [Standing::Dead; 2]);
+    // It said that it would remember the absence for a minute, and was not asked before.
+    assert_eq!((seen[0].looks, seen[0].waited), (2, Duration::from_secs(60)));
+    let hearsay = seen[0].hearsay.as_ref().unwrap();
+    assert_eq!(hearsay.to_string(), "the resolver shows the records");
+    assert_eq!(hearsay.absent_for, None);
+}
+
+#[test]
+fn resolver_that_remembers_an_absence_for_long_is_not_waited_for() {
+    let world = world(1, 1, |_| panic!("no wait"));
+    world.servers.change(1, |content| content.is_silent = true);
+    let mut solver = world.solver.longest_wait(Duration::from_secs(59));
+    let error = solver.present(&[challenge("www.example.test")]).remove(0).unwrap_err();
+    let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+    assert!(text.ends_with("the resolver lacks records, and may go on so for 60 s"), "{text}");
+    assert!(solver.go_on_unseen().present(&[challenge("www.example.test")])[0].is_ok());
+}

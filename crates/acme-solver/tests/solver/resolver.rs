@@ -1,10 +1,15 @@
 //! What resolvers and authoritative servers say.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use acme_solver::{Answer, ResolveError, Resolver};
-use hickory_proto::op::ResponseCode;
+use acme_http::{Transport, TransportResults};
+use acme_proto::Exchange;
+use acme_solver::{Answer, RecordData, RecordKind, ResolveError, Resolver};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::TXT;
+use hickory_proto::rr::{RData, Record};
 
 use super::name_server::Servers;
 
@@ -112,4 +117,53 @@ fn hundred_names_are_asked_for_at_once() {
     let testimony = resolver.ask_each(&zone, &names).remove(0);
     assert!(names.iter().zip(&testimony.answers).all(|(name, answer)| answer.shows(name)));
     assert_eq!(servers.each[1].content.lock().unwrap().asked, 100);
+}
+
+/// Carries questions over HTTPS to a server of the test, and answers as it does.
+struct Gateway {
+    server: Resolver,
+    status: u16,
+}
+
+impl Transport for Gateway {
+    fn perform(&self, exchanges: Vec<Exchange>) -> TransportResults {
+        let answer = |exchange: Exchange| {
+            let request = &exchange.request;
+            assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/dns-query"));
+            assert_eq!(request.headers()["content-type"], "application/dns-message");
+            let question = Message::from_vec(request.body()).unwrap();
+            assert_eq!(question.metadata.id, 0);
+            let mut answer = Message::response(0, question.metadata.op_code);
+            answer.add_queries(question.queries.clone());
+            let name = question.queries[0].name().to_ascii();
+            let found = self.server.look_up(&name, RecordKind::Txt).unwrap();
+            for data in found.data {
+                let text = TXT::new(vec![data.to_string()]);
+                answer.add_answer(Record::from_rdata(
+                    question.queries[0].name().clone(),
+                    60,
+                    RData::TXT(text),
+                ));
+            }
+            let response = http::Response::builder().status(self.status);
+            Ok(response.body(answer.to_vec().unwrap()).unwrap())
+        };
+        exchanges.into_iter().map(answer).collect()
+    }
+}
+
+#[test]
+fn resolver_over_https_is_asked_where_the_others_are_silent() {
+    let (servers, behind) = zone_on(1);
+    servers.change(0, |content| content.add_text("a.example.test", &["one"]));
+    let silent = Servers::start(1);
+    silent.change(0, |content| content.is_silent = true);
+    let asked = |status| {
+        let gateway = Arc::new(Gateway { server: behind.clone(), status });
+        let resolver =
+            resolver(&silent).over_https("https://dns.example/dns-query".parse().unwrap(), gateway);
+        resolver.look_up("a.example.test", RecordKind::Txt)
+    };
+    assert_eq!(asked(200).unwrap().data, [RecordData::Text("one".to_string())]);
+    assert!(matches!(asked(502), Err(ResolveError::Silent { .. })));
 }
