@@ -125,13 +125,13 @@ pub(crate) struct GlobalArgs {
     /// Where port 443 of the names leads to as seen from here: what the self-check uses
     #[arg(long, global = true, env = "ACME_TLS_REACH", hide = true, value_name = "ADDR:PORT")]
     pub(crate) tls_reach: Option<std::net::SocketAddr>,
-    /// Resolvers to ask in place of the system's
+    /// Resolvers to ask in place of the system's: addresses, and URLs of resolvers over HTTPS
     #[arg(
         long,
         global = true,
         env = "ACME_RESOLVER",
         hide = true,
-        value_name = "ADDR",
+        value_name = "ADDR|URL",
         value_delimiter = ','
     )]
     pub(crate) resolver: Vec<String>,

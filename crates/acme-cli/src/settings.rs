@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use acme_keys::{CertificateSigningRequest, KeyType, UnknownKeyType};
@@ -89,7 +90,9 @@ impl SettingError {
             Self::NoHome => {
                 vec![Advice::text("name a directory:"), Advice::paste(invocation.with("--dir DIR"))]
             }
-            Self::Resolver { .. } => vec![Advice::text("give an IP address, with a port or without")],
+            Self::Resolver { .. } => {
+                vec![Advice::text("give an IP address, with a port or without, or https://HOST/dns-query")]
+            }
             Self::Empty { .. } => vec![Advice::text("check the variable that it came from")],
         }
     }
@@ -347,17 +350,23 @@ pub(crate) fn contact(email: &str) -> Result<Vec<String>, SettingError> {
     Ok(vec![format!("mailto:{email}")])
 }
 
-/// The resolvers that are given, or those of the system.
-fn resolver(given: &[String], authoritative_port: Option<u16>) -> Result<Resolver, SettingError> {
-    let parse =
-        |text: &String| resolver_address(text).ok_or_else(|| SettingError::Resolver { text: text.clone() });
+/// The resolvers that are given, or those of the system. Nobody is asked over HTTPS who is not given.
+fn resolver(given: &[String], authoritative_port: Option<u16>) -> Result<Resolver, Error> {
+    let (urls, given): (Vec<&String>, Vec<&String>) =
+        given.iter().partition(|text| text.starts_with("https://"));
+    let wrong = |text: &str| SettingError::Resolver { text: text.to_owned() };
+    let parse = |text: &&String| resolver_address(text).ok_or_else(|| wrong(text));
     let mut addresses = given.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    if addresses.is_empty() {
+    if addresses.is_empty() && urls.is_empty() {
         let configured = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
         let servers = configured.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
         addresses = servers.filter_map(|server| resolver_address(server.trim())).collect();
     }
-    let resolver = Resolver::new(addresses);
+    let mut resolver = Resolver::new(addresses);
+    for text in urls {
+        let client = acme_http::Client::new().map_err(acme_lib::Error::from)?;
+        resolver = resolver.over_https(text.parse().map_err(|_| wrong(text))?, Arc::new(client));
+    }
     Ok(match authoritative_port {
         Some(port) => resolver.authoritative_port(port),
         None => resolver,

@@ -356,6 +356,9 @@ fn seen_everywhere(
             let late = late.map(|time| format!(", {:.1} s late", time.as_secs_f64())).unwrap_or_default();
             output.progress(format_args!("  {server} ({}) {standing}{late}", address.ip()));
         }
+        if let Some(hearsay) = &sighting.hearsay {
+            output.progress(format_args!("  none of them can be asked from here; {hearsay}"));
+        }
     });
     Box::new(solver)
 }

@@ -263,7 +263,7 @@ exit 2
 --- stderr
 error: 'nobody' is no address of a resolver
   fault: on this side, not the CA's
-  next: give an IP address, with a port or without
+  next: give an IP address, with a port or without, or https://HOST/dns-query
 
 "#]]
     );
