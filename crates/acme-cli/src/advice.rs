@@ -1,11 +1,15 @@
 //! What to do next.
 
-use acme_proto::{Error as AcmeError, Misuse, ProblemKind, Refusal, StoreError, TransportErrorKind};
+use acme_proto::{
+    Error as AcmeError, Misuse, ProblemKind, Refusal, SolverError, StoreError, TransportErrorKind,
+};
+use acme_solver::NotStanding;
 
 use crate::binding;
 use crate::ca::Binding;
 use crate::error::Fault;
 use crate::invocation::{Invocation, quoted};
+use crate::standing_record;
 
 /// A piece of advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +101,15 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
         }
         AcmeError::Problem(refusal) => for_refusal(refusal, invocation),
         AcmeError::Protocol(_) => vec![Advice::text("report it to the CA; a later try may fare better")],
+        AcmeError::Solver { source, .. } if not_standing(source).is_some() => {
+            let records = not_standing(source).map(|missing| missing.records.as_slice()).unwrap_or_default();
+            std::iter::once(Advice::text(
+                "add these records, or put each in the place of one that is wrong; as long as one stands, the \
+                 account can have certificates:",
+            ))
+            .chain(records.iter().map(|record| Advice::paste(standing_record::line(record))))
+            .collect()
+        }
         AcmeError::Solver { .. } => vec![Advice::text("mend that, then try again")],
         AcmeError::Transport { source, .. } => vec![Advice::text(match source.kind {
             TransportErrorKind::Untrusted => {
@@ -122,6 +135,11 @@ pub(crate) fn for_acme(error: &AcmeError, invocation: &Invocation) -> Vec<Advice
         }
         AcmeError::Cancelled | AcmeError::Misuse(_) | AcmeError::Sign(_) | _ => vec![Advice::text(REPORT)],
     }
+}
+
+/// The records of dns-persist-01 that are missing, where that is what a solver says.
+pub(crate) fn not_standing(error: &SolverError) -> Option<&NotStanding> {
+    error.get_ref().downcast_ref()
 }
 
 fn other_profile(offered: &[String], invocation: &Invocation) -> Vec<Advice> {

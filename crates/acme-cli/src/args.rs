@@ -8,6 +8,7 @@ mod completions;
 mod delete;
 mod dev_ca;
 mod dns;
+mod dns_persist;
 mod issue;
 mod list;
 mod man;
@@ -35,6 +36,7 @@ pub(crate) use completions::CompletionsArgs;
 pub(crate) use delete::DeleteArgs;
 pub(crate) use dev_ca::DevCaArgs;
 pub(crate) use dns::DnsArgs;
+pub(crate) use dns_persist::{DnsPersistArgs, DnsPersistCommand, PersistChoice, RecordArgs};
 pub(crate) use issue::IssueArgs;
 pub(crate) use list::ListArgs;
 pub(crate) use man::ManArgs;
@@ -69,6 +71,7 @@ pub(crate) enum Command {
     Check(Box<CheckArgs>),
     Ca(CaArgs),
     Dns(DnsArgs),
+    DnsPersist(DnsPersistArgs),
     DevCa(DevCaArgs),
     Relay(RelayArgs),
     Systemd(SystemdArgs),

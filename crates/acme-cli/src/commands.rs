@@ -7,6 +7,7 @@ mod completions;
 mod delete;
 mod dev_ca;
 mod dns;
+mod dns_persist;
 mod failure;
 mod file;
 mod issue;
@@ -39,6 +40,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Status, Error> 
         Command::Check(args) => check::run(context, *args),
         Command::Ca(args) => ca::run(context, &args),
         Command::Dns(args) => dns::run(context, &args),
+        Command::DnsPersist(args) => dns_persist::run(context, args.command),
         Command::DevCa(args) => dev_ca::run(context, args),
         Command::Relay(args) => relay::run(context, &args),
         Command::Systemd(args) => systemd::run(context, &args),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use acme_testca::{Moment, TestCa, TestCaBuilder};
+use acme_testca::{Config, DnsPersist, Moment, TestCa, TestCaBuilder};
 
 use crate::advice::Advice;
 use crate::error::{Error, Fault};
@@ -110,7 +110,7 @@ impl DevCa {
 
     /// Starts a test CA of which nothing is kept.
     pub(crate) fn fresh() -> Result<Self, Error> {
-        let ca = TestCa::start().map_err(DevCaError::Start)?;
+        let ca = TestCa::builder().config(config()).start().map_err(DevCaError::Start)?;
         Ok(Self { ca: Arc::new(ca), keeper: None })
     }
 
@@ -157,7 +157,7 @@ struct Keeper {
 impl Keeper {
     fn builder(&self, saved: Option<&[u8]>) -> TestCaBuilder {
         let keeper = self.clone();
-        let builder = TestCa::builder().on_request(move |event| {
+        let builder = TestCa::builder().config(config()).on_request(move |event| {
             if event.moment == Moment::After
                 && event.method == "POST"
                 && let Err(error) = keeper.save()
@@ -255,6 +255,14 @@ impl Files {
         };
         write().map_err(|source| DevCaError::File { path: path.clone(), source })
     }
+}
+
+/// All that a client must bear, and all challenges that this one can meet.
+fn config() -> Config {
+    let mut config = Config::default();
+    config.dns_account = true;
+    config.dns_persist = Some(DnsPersist::Draft01);
+    config
 }
 
 const DIRECTORY: &str = "dev-ca";

@@ -177,6 +177,10 @@ impl Error {
             _ if self.is_temporary() => Status::Temporary,
             Self::Acme(error) => match error.as_acme() {
                 Some(acme_proto::Error::Misuse(_)) => Status::Usage,
+                // Somebody has to add a record first.
+                Some(acme_proto::Error::Solver { source, .. }) if advice::not_standing(source).is_some() => {
+                    Status::Usage
+                }
                 Some(_) | None => Status::Failed,
             },
             Self::Store(error) if is_misplaced(error) => Status::Usage,

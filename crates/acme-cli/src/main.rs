@@ -52,6 +52,7 @@ mod scripts;
 mod settings;
 mod signals;
 mod standing;
+mod standing_record;
 mod sweep;
 mod tally;
 mod timer;

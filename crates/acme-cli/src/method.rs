@@ -76,6 +76,7 @@ fn for_all(given: MethodArg) -> Result<ChallengeMethod, Error> {
     let listen = |address: Option<SocketAddr>| address.into_iter().collect();
     Ok(match given {
         MethodArg::Dns(provider) => dns::method(&provider)?,
+        MethodArg::DnsPersist => ChallengeMethod::DnsPersist,
         MethodArg::Http(address) => ChallengeMethod::Http { listen: listen(address) },
         MethodArg::Manual { challenge, auth, cleanup } => manual(&challenge, &auth, cleanup.as_deref())?,
         MethodArg::TlsAlpn(address) => ChallengeMethod::TlsAlpn { listen: listen(address) },
@@ -129,6 +130,7 @@ fn parse(text: &str) -> Result<ChallengeMethod, Error> {
         ("webroot", dir) if !dir.is_empty() => {
             ChallengeMethod::Webroot { dir: settings::absolute(Path::new(dir))? }
         }
+        ("dns-persist", "") => ChallengeMethod::DnsPersist,
         ("dns", provider) if !provider.is_empty() => dns::method(provider)?,
         _ => return Err(settings::SettingError::from(MethodError::Unknown { text: text.to_owned() }).into()),
     })
@@ -151,4 +153,5 @@ fn in_order(
 }
 
 /// One type for each kind of way.
-const KINDS: [ChallengeType; 3] = [ChallengeType::Dns01, ChallengeType::Http01, ChallengeType::TlsAlpn01];
+const KINDS: [ChallengeType; 4] =
+    [ChallengeType::Dns01, ChallengeType::DnsPersist01, ChallengeType::Http01, ChallengeType::TlsAlpn01];

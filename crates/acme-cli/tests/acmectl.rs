@@ -30,6 +30,7 @@ mod acmectl {
     mod options;
     mod pdns_api;
     mod pebble;
+    mod persist;
     mod precedence;
     mod relay;
     mod renew;

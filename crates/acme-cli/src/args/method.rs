@@ -17,11 +17,12 @@ pub(crate) struct MethodArgs {
 }
 
 /// The options that say it.
-pub(crate) const METHODS: [&str; 13] = [
+pub(crate) const METHODS: [&str; 14] = [
     "challenge",
     "dns",
     "dns_listen",
     "dns_name",
+    "dns_persist",
     "dns_zone",
     "http",
     "http_listen",
@@ -37,6 +38,7 @@ pub(crate) const METHODS: [&str; 13] = [
 #[derive(Clone, Debug)]
 pub(crate) enum MethodArg {
     Dns(String),
+    DnsPersist,
     Http(Option<SocketAddr>),
     /// Hooks as certbot has them, for one type of challenge.
     Manual {
@@ -76,6 +78,9 @@ struct Options {
     /// dns lists them
     #[arg(long, env = "ACME_DNS", hide_env = true, value_name = "PROVIDER")]
     dns: Option<String>,
+    /// Prove it by records that stay; acmectl dns-persist prints and verifies them
+    #[arg(long, env = "ACME_DNS_PERSIST", hide_env = true, value_parser = FalseyValueParser::new())]
+    dns_persist: bool,
     /// Let this program answer http-01 or dns-01; it is told all in the variables of certbot's manual
     /// hooks. Split into words, and given to no shell
     #[arg(long, env = "ACME_MANUAL_AUTH_HOOK", hide_env = true, value_name = "CMD")]
@@ -92,8 +97,8 @@ struct Options {
     /// Accepted for scripts: the hooks say it
     #[arg(long, hide = true, requires = "manual_auth_hook")]
     manual: bool,
-    /// For some names another way: http, tls-alpn, either with :ADDR:PORT, webroot:DIR or
-    /// dns:PROVIDER; *.example.com is all names below example.com; empty: for none
+    /// For some names another way: http, tls-alpn, either with :ADDR:PORT, webroot:DIR,
+    /// dns:PROVIDER or dns-persist; *.example.com is all names below example.com; empty: for none
     #[arg(long, env = "ACME_CHALLENGE", hide_env = true, value_name = "PATTERN=METHOD")]
     #[arg(value_delimiter = ',')]
     challenge: Option<Vec<String>>,
@@ -131,6 +136,7 @@ impl clap::FromArgMatches for MethodArgs {
             ("tls_alpn", tls.map(MethodArg::TlsAlpn)),
             ("tls_alpn_listen", options.tls_alpn_listen.map(Some).map(MethodArg::TlsAlpn)),
             ("dns", options.dns.map(MethodArg::Dns)),
+            ("dns_persist", options.dns_persist.then_some(MethodArg::DnsPersist)),
         ];
         let given: Vec<_> = given.into_iter().chain(manual).collect();
         // A variable is there for whoever says nothing.

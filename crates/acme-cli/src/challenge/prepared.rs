@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
 use acme_solver::{
-    Checked, Finding, Http01, Member, PerName, Propagated, ResolveError, Resolver, SelfCheck, Standing,
-    TlsAlpn01, Webroot,
+    Checked, Finding, Http01, Member, PerName, Persisted, Propagated, ResolveError, Resolver, SelfCheck,
+    Standing, TlsAlpn01, Webroot,
 };
-use acme_store::{ChallengeMethod, Settings};
+use acme_store::{ChallengeMethod, Settings, Timestamp};
 
 use super::{ChallengeError, HTTP_PORT, Over, TLS_PORT, listen_at};
 use crate::ca::{self, Kind};
@@ -22,6 +22,7 @@ use crate::report;
 use crate::responder::{self, Responder};
 use crate::scripts::{Form, Manual, Scripts};
 use crate::settings::Global;
+use crate::standing_record;
 
 /// What proves control of the names, ready.
 pub(crate) struct Prepared {
@@ -188,8 +189,29 @@ fn set_up(
             let solver = checked(webroot, reach, context);
             Ok(Ready { solver, how, dev_port: Some(dev_port) })
         }
-        ChallengeMethod::DnsPersist | _ => Err(ChallengeError::Method),
+        ChallengeMethod::DnsPersist => Ok(by_standing_records(context, names)),
+        _ => Err(ChallengeError::Method),
     }
+}
+
+/// Looks at records that are to be there, and writes none.
+fn by_standing_records(context: &Context, names: &[Identifier]) -> Ready {
+    let output = context.output.clone();
+    let first = names.first().map(|name| name.base().to_string()).unwrap_or_default();
+    let solver = match dns::answering(&context.settings.resolver, &first) {
+        Ok(resolver) => Persisted::new(resolver).observe(move |sight| {
+            if let Some(warning) = standing_record::lapse(sight.permitted().flatten(), Timestamp::now()) {
+                output.warn(format_args!("{}: {warning}", sight.name));
+            }
+        }),
+        Err(error) => {
+            output.warn(format_args!("{error}: whether the records stand is not looked at"));
+            Persisted::unseen()
+        }
+    };
+    let how = "dns-persist-01 by records that stay".to_owned();
+    let dev_port = context.settings.resolver.address().map(ValidationPort::Dns);
+    Ready { solver: Box::new(solver), how, dev_port }
 }
 
 fn http_hooks(context: &Context, manual: Manual) -> Box<dyn Solver + Send> {

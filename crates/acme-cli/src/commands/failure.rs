@@ -12,6 +12,7 @@ use crate::advice::Advice;
 use crate::exit::Status;
 use crate::invocation::{Invocation, quoted};
 use crate::pebble::PebbleError;
+use crate::standing_record::RecordError;
 use crate::units::UnitError;
 
 /// A failure that only one command, or a few, can meet.
@@ -77,6 +78,8 @@ pub(crate) enum CommandError {
     },
     #[error(transparent)]
     Pebble(PebbleError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
     #[error(transparent)]
     Relay(RelayError),
     #[error(transparent)]
@@ -159,6 +162,7 @@ impl CommandError {
             Self::Pebble(error) => error.advice(),
             Self::Output(_) => vec![Advice::text("what is there is cut short; send it where there is room")],
             Self::Program { .. } => vec![Advice::text("check the spelling, and the path")],
+            Self::Record(error) => error.advice(invocation),
             Self::Relay(error) => error.advice(invocation),
             Self::TestCa(error) => of_test_ca(error),
             Self::Units(error) => error.advice(),
@@ -189,6 +193,7 @@ impl CommandError {
             | Self::NotForGood { .. }
             | Self::NothingToRevokeWith { .. }
             | Self::Program { .. }
+            | Self::Record(_)
             | Self::Relay(_)
             | Self::SeveralAccounts { .. }
             | Self::Line(_)

@@ -117,6 +117,8 @@ fn help_of_challenges() {
                                      serves as /
       --dns <PROVIDER>               Answer dns-01 through the API of a DNS service, a program, or
                                      by this one (builtin); acmectl dns lists them
+      --dns-persist                  Prove it by records that stay; acmectl dns-persist prints and
+                                     verifies them
       --manual-auth-hook <CMD>       Let this program answer http-01 or dns-01; it is told all in
                                      the variables of certbot's manual hooks. Split into words, and
                                      given to no shell
@@ -124,8 +126,8 @@ fn help_of_challenges() {
       --preferred-challenges <TYPE>  What those are for: http, dns, or both in an order [default:
                                      http dns]
       --challenge <PATTERN=METHOD>   For some names another way: http, tls-alpn, either with
-                                     :ADDR:PORT, webroot:DIR or dns:PROVIDER; *.example.com is all
-                                     names below example.com; empty: for none
+                                     :ADDR:PORT, webroot:DIR, dns:PROVIDER or dns-persist;
+                                     *.example.com is all names below example.com; empty: for none
       --dns-listen <ADDR:PORT>       Where --dns builtin listens [default: port 53 of this machine]
       --dns-name <NAME>              The server's name with --dns builtin [default: acme-dns.DOMAIN]
       --dns-zone <ZONE>              The zone of --dns builtin, if names lead into one as CNAMEs
