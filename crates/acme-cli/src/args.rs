@@ -27,7 +27,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use account::{
     AccountArgs, AccountChoice, AccountCommand, AccountPlace, DeactivateArgs, ExportArgs, ImportArgs,
-    RegisterArgs, UpdateArgs,
+    RegisterArgs, ThumbprintArgs, UpdateArgs, WebServer,
 };
 pub(crate) use binding::BindingArgs;
 pub(crate) use ca::CaArgs;

@@ -1,6 +1,7 @@
 //! How control of the names is proved, set up before any CA is asked.
 
 mod prepared;
+mod stateless;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::invocation::{self, Invocation};
 use crate::responder::ResponderError;
 
 pub(crate) use prepared::{Detour, Prepared, prepare, self_check};
+pub(crate) use stateless::{StatelessError, is_stateless, refuse_dry_run};
 
 /// Why control of the names can't be proved.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,8 @@ pub(crate) enum ChallengeError {
     NotPermitted(Unbound),
     #[error(transparent)]
     Responder(#[from] ResponderError),
+    #[error(transparent)]
+    Stateless(#[from] StatelessError),
     #[error("the webroot can't be used")]
     Webroot(#[from] WebrootError),
     #[error("control of {identifier} can't be proved this way: {}", why_not(identifier))]
@@ -57,6 +61,7 @@ impl ChallengeError {
             Self::Method => vec![Advice::text("give --dns PROVIDER, --http, --tls-alpn or --webroot DIR")],
             Self::NotPermitted(Unbound { over, .. }) => not_permitted(over.proxied(&line)),
             Self::Responder(error) => error.advice(),
+            Self::Stateless(error) => error.advice(invocation),
             Self::Webroot(WebrootError::Missing { .. } | WebrootError::NotADirectory { .. }) => {
                 vec![Advice::text("give the directory that the web server serves as /")]
             }

@@ -47,7 +47,9 @@ pub(crate) fn method<'a>(settings: &'a Settings, name: &Identifier) -> &'a Chall
 /// The challenge that is answered so.
 pub(crate) fn challenge_type(method: &ChallengeMethod) -> ChallengeType {
     match method {
-        ChallengeMethod::Http { .. } | ChallengeMethod::Webroot { .. } => ChallengeType::Http01,
+        ChallengeMethod::Http { .. } | ChallengeMethod::HttpStateless | ChallengeMethod::Webroot { .. } => {
+            ChallengeType::Http01
+        }
         ChallengeMethod::Manual { challenge, .. } => challenge.clone(),
         ChallengeMethod::TlsAlpn { .. } => ChallengeType::TlsAlpn01,
         ChallengeMethod::DnsPersist => ChallengeType::DnsPersist01,

@@ -65,7 +65,7 @@ impl Invocation {
         self.words.iter().any(is_name)
     }
 
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         std::iter::once("acmectl".to_owned())
             .chain(self.words.iter().map(|word| quoted(word)))
             .collect::<Vec<_>>()

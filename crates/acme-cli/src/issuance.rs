@@ -292,6 +292,7 @@ pub(crate) fn dry_run(
     settings: &Settings,
     registration: &Registration,
 ) -> Result<(), Error> {
+    challenge::refuse_dry_run(settings)?;
     let staging = ca::staging(&settings.ca)?;
     account::check_binding(None, &staging, &settings.account, registration)?;
     let mut staged = settings.clone();

@@ -77,6 +77,7 @@ fn for_all(given: MethodArg) -> Result<ChallengeMethod, Error> {
     Ok(match given {
         MethodArg::Dns(provider) => dns::method(&provider)?,
         MethodArg::DnsPersist => ChallengeMethod::DnsPersist,
+        MethodArg::HttpStateless => ChallengeMethod::HttpStateless,
         MethodArg::Http(address) => ChallengeMethod::Http { listen: listen(address) },
         MethodArg::Manual { challenge, auth, cleanup } => manual(&challenge, &auth, cleanup.as_deref())?,
         MethodArg::TlsAlpn(address) => ChallengeMethod::TlsAlpn { listen: listen(address) },
@@ -124,6 +125,7 @@ fn parse(text: &str) -> Result<ChallengeMethod, Error> {
     };
     Ok(match (kind, rest) {
         ("http", _) => ChallengeMethod::Http { listen: listen().map_err(settings::SettingError::from)? },
+        ("http-stateless", "") => ChallengeMethod::HttpStateless,
         ("tls-alpn", _) => {
             ChallengeMethod::TlsAlpn { listen: listen().map_err(settings::SettingError::from)? }
         }

@@ -4,6 +4,7 @@ mod conversation;
 mod request;
 #[cfg(feature = "tokio")]
 mod service;
+mod stateless;
 #[cfg(feature = "tokio")]
 mod tokio;
 
@@ -20,6 +21,7 @@ use conversation::{Answers, Conversation};
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::{AsyncHttp01, Http01Responder};
+pub use stateless::StatelessHttp01;
 
 /// A listener that answers http-01 challenges, and nothing else.
 ///

@@ -1,7 +1,7 @@
 //! Puts ACME challenge responses in place and takes them away.
 //!
 //! What it is: ready-made [`Solver`](acme_proto::Solver)s, on the calling thread. [`Http01`]
-//! answers http-01 on a port of its own, [`Webroot`] leaves files for a web server that is
+//! answers http-01 on a port of its own, [`StatelessHttp01`] leaves it to a server that knows the account, [`Webroot`] leaves files for a web server that is
 //! already there, [`TlsAlpn01`] answers tls-alpn-01 on a port of its own and [`TlsAlpn01Responder`]
 //! in a rustls server that is already there, [`PerName`] picks a solver by name, and [`Checked`]
 //! looks at the responses as the CA will before the CA is told. [`dns`] has dns-01 by the APIs of
@@ -62,9 +62,9 @@ mod webroot;
 pub use dns01::AsyncDns01;
 #[cfg(feature = "dns")]
 pub use dns01::Dns01;
-pub use http01::Http01;
 #[cfg(feature = "tokio")]
 pub use http01::{AsyncHttp01, Http01Responder};
+pub use http01::{Http01, StatelessHttp01};
 pub use listener::BindError;
 pub use per_name::{Member, PerName};
 #[cfg(feature = "dns")]

@@ -23,6 +23,9 @@ pub enum ResponseError {
     /// No solver is set up for the name.
     #[error("no solver is set up for {0}")]
     NoSolver(Identifier),
+    /// The web server answers for another account, or for the key that the account had before.
+    #[error("the web server answers with the thumbprint of another key than the account's")]
+    Thumbprint,
     /// The token can't be used in a path.
     #[error(
         "the token is not {} to {} characters of base64url",

@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError};
+use acme_proto::{Challenge, ChallengeType, Identifier, Solver, SolverError, Thumbprint};
 
 use crate::response::http_token;
 use target::{Ports, Target};
@@ -72,15 +72,38 @@ impl SelfCheck {
     /// finding each, in the same order.
     #[must_use]
     pub fn check(&self, challenges: &[Challenge]) -> Vec<Finding> {
-        let jobs = challenges
-            .iter()
-            .filter_map(|challenge| Some((challenge, Job::new(challenge, self.port, self.tls_port)?)));
-        let (challenges, jobs): (Vec<&Challenge>, Vec<Job>) = jobs.unzip();
-        let findings = challenges.iter().zip(run(self, jobs)).map(|(challenge, outcome)| Finding {
-            identifier: challenge.identifier.clone(),
-            method: challenge.kind.clone(),
-            outcome,
+        let jobs = challenges.iter().filter_map(|challenge| {
+            let job = Job::new(challenge, self.port, self.tls_port)?;
+            Some(((challenge.identifier.clone(), challenge.kind.clone()), job))
         });
+        self.look_at_all(jobs.unzip())
+    }
+
+    /// Looks whether each name answers a token that was made up as it has to answer those of the CA
+    /// for [`StatelessHttp01`](crate::StatelessHttp01); one finding each, in the same order.
+    #[must_use]
+    pub fn check_thumbprint(
+        &self,
+        identifiers: &[Identifier],
+        token: &str,
+        thumbprint: &Thumbprint,
+    ) -> Vec<Finding> {
+        let path = format!("{}{token}", Challenge::HTTP_PREFIX);
+        let jobs = identifiers.iter().map(|identifier| {
+            let job = Job::Http {
+                target: Target::new(identifier, self.port, path.clone()),
+                expected: thumbprint.key_authorization(token).into_bytes(),
+            };
+            ((identifier.clone(), ChallengeType::Http01), job)
+        });
+        self.look_at_all(jobs.unzip())
+    }
+
+    fn look_at_all(&self, (asked, jobs): (Vec<(Identifier, ChallengeType)>, Vec<Job>)) -> Vec<Finding> {
+        let findings = asked
+            .into_iter()
+            .zip(run(self, jobs))
+            .map(|((identifier, method), outcome)| Finding { identifier, method, outcome });
         findings.inspect(Finding::log).collect()
     }
 

@@ -278,6 +278,8 @@ pub enum ChallengeMethod {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         listen: Vec<SocketAddr>,
     },
+    /// http-01 by web servers that know the thumbprint of the account's key.
+    HttpStateless,
     /// http-01 or dns-01 by programs that are called as certbot calls its manual hooks.
     Manual {
         /// Which of them.
@@ -309,7 +311,9 @@ impl ChallengeMethod {
             return challenge == kind;
         }
         match kind {
-            ChallengeType::Http01 => matches!(self, Self::Http { .. } | Self::Webroot { .. }),
+            ChallengeType::Http01 => {
+                matches!(self, Self::Http { .. } | Self::HttpStateless | Self::Webroot { .. })
+            }
             ChallengeType::TlsAlpn01 => matches!(self, Self::TlsAlpn { .. }),
             ChallengeType::Dns01 | ChallengeType::DnsAccount01 => matches!(self, Self::Dns { .. }),
             ChallengeType::DnsPersist01 => matches!(self, Self::DnsPersist),
@@ -326,9 +330,11 @@ impl ChallengeMethod {
         match self {
             Self::Dns { .. } | Self::DnsPersist => !matches!(identifier, Identifier::Ip(_)),
             Self::Manual { challenge: ChallengeType::Dns01, .. } => !matches!(identifier, Identifier::Ip(_)),
-            Self::Http { .. } | Self::Manual { .. } | Self::TlsAlpn { .. } | Self::Webroot { .. } => {
-                !identifier.is_wildcard()
-            }
+            Self::Http { .. }
+            | Self::HttpStateless
+            | Self::Manual { .. }
+            | Self::TlsAlpn { .. }
+            | Self::Webroot { .. } => !identifier.is_wildcard(),
         }
     }
 
@@ -352,6 +358,7 @@ impl fmt::Display for ChallengeMethod {
             Self::Dns { provider, .. } => write!(f, "dns:{provider}"),
             Self::DnsPersist => f.write_str("dns-persist"),
             Self::Http { listen } => listener(f, "http", listen),
+            Self::HttpStateless => f.write_str("http-stateless"),
             Self::Manual { challenge, auth_hook, .. } => write!(f, "{challenge} by {auth_hook}"),
             Self::TlsAlpn { listen } => listener(f, "tls-alpn", listen),
             Self::Webroot { dir } => write!(f, "webroot:{}", dir.display()),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
 use clap::builder::FalseyValueParser;
+use clap::{Subcommand, ValueEnum};
 
 use super::BindingArgs;
 
@@ -21,6 +21,8 @@ pub(crate) enum AccountCommand {
     List,
     /// Show an account: its URL, its contacts, the thumbprint of its key, the CAA record for it
     Show(AccountChoice),
+    /// Print the thumbprint of an account's key, or how a web server answers http-01 with it
+    Thumbprint(ThumbprintArgs),
     /// Make an account at a CA, or find the one that there is
     Register(RegisterArgs),
     /// Change the contact that the CA has of an account
@@ -90,6 +92,29 @@ pub(crate) struct UpdateArgs {
     #[arg(long, env = "ACME_NO_EMAIL", hide_env = true, conflicts_with = "email")]
     #[arg(value_parser = FalseyValueParser::new())]
     pub(crate) no_email: bool,
+}
+
+/// Print the thumbprint of an account's key, or how a web server answers http-01 with it
+///
+/// A web server that answers http-01 with TOKEN.THUMBPRINT for every token needs nothing else, and
+/// acmectl issue --http-stateless puts nothing in place. It has to be told anew when the account gets
+/// another key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ThumbprintArgs {
+    #[command(flatten)]
+    pub(crate) choice: AccountChoice,
+    /// Print a piece of this web server's configuration
+    #[arg(long, env = "ACME_WEB_SERVER", hide_env = true, value_name = "SERVER")]
+    pub(crate) web_server: Option<WebServer>,
+}
+
+/// A web server whose configuration is known.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum WebServer {
+    Apache,
+    Caddy,
+    Haproxy,
+    Nginx,
 }
 
 /// The arguments of `account deactivate`.

@@ -40,6 +40,7 @@ pub(crate) enum MethodArg {
     Dns(String),
     DnsPersist,
     Http(Option<SocketAddr>),
+    HttpStateless,
     /// Hooks as certbot has them, for one type of challenge.
     Manual {
         challenge: String,
@@ -63,6 +64,11 @@ struct Options {
     #[arg(long, env = "ACME_HTTP_LISTEN", hide_env = true, value_name = "ADDR:PORT")]
     #[arg(conflicts_with = "webroot")]
     http_listen: Option<SocketAddr>,
+    /// Leave http-01 to web servers that know the account: acmectl account thumbprint prints how
+    #[arg(long, env = "ACME_HTTP_STATELESS", hide_env = true)]
+    #[arg(conflicts_with_all = ["http", "http_listen", "webroot"])]
+    #[arg(value_parser = FalseyValueParser::new())]
+    http_stateless: bool,
     /// Answer tls-alpn-01 on port 443
     #[arg(long, env = "ACME_TLS_ALPN", hide_env = true, conflicts_with = "tls_alpn_listen")]
     #[arg(value_parser = FalseyValueParser::new())]
@@ -132,6 +138,7 @@ impl clap::FromArgMatches for MethodArgs {
         let given = [
             ("http", http.map(MethodArg::Http)),
             ("http_listen", options.http_listen.map(Some).map(MethodArg::Http)),
+            ("http_stateless", options.http_stateless.then_some(MethodArg::HttpStateless)),
             ("webroot", options.webroot.map(MethodArg::Webroot)),
             ("tls_alpn", tls.map(MethodArg::TlsAlpn)),
             ("tls_alpn_listen", options.tls_alpn_listen.map(Some).map(MethodArg::TlsAlpn)),

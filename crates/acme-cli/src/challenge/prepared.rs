@@ -10,7 +10,7 @@ use acme_solver::{
 };
 use acme_store::{ChallengeMethod, Settings, Timestamp};
 
-use super::{ChallengeError, HTTP_PORT, Over, TLS_PORT, listen_at};
+use super::{ChallengeError, HTTP_PORT, Over, TLS_PORT, listen_at, stateless};
 use crate::ca::{self, Kind};
 use crate::context::Context;
 use crate::dev_ca::ValidationPort;
@@ -183,11 +183,18 @@ fn set_up(
         ChallengeMethod::Webroot { dir } => {
             let webroot = Webroot::new(dir.clone())?;
             let how = format!("http-01 through files below {}", dir.display());
-            let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), HTTP_PORT);
-            let reach = if is_dev { reach.or(Some(loopback)) } else { reach };
+            let reach = if is_dev { reach.or(Some(LOCAL)) } else { reach };
             let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
             let solver = checked(webroot, reach, context);
             Ok(Ready { solver, how, dev_port: Some(dev_port) })
+        }
+        ChallengeMethod::HttpStateless => {
+            let reach = if is_dev { reach.or(Some(LOCAL)) } else { reach };
+            let check = self_check(&Global { http_reach: reach, ..context.settings.clone() });
+            let solver = stateless::set_up(context, settings, names, &check)?;
+            let how = "http-01 answered by web servers that know the account".to_owned();
+            let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
+            Ok(Ready { solver: checked(solver, reach, context), how, dev_port: Some(dev_port) })
         }
         ChallengeMethod::DnsPersist => Ok(by_standing_records(context, names)),
         _ => Err(ChallengeError::Method),
@@ -411,6 +418,9 @@ fn tell(output: &Output, finding: &Finding) {
         output.warn(format_args!("seen from here, {finding}; the CA may see the same"));
     }
 }
+
+/// Where the web servers of the test CA's names are.
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), HTTP_PORT);
 
 /// Orders after the first one: CAs count failed validations, and five in an hour are many.
 const MOST_DETOURS: u32 = 3;

@@ -8,6 +8,7 @@ mod list;
 mod register;
 mod rollover;
 mod show;
+mod thumbprint;
 mod update;
 
 use acme_store::{Account as StoredAccount, CaSettings, Store};
@@ -25,6 +26,7 @@ pub(crate) fn run(context: &Context, command: AccountCommand) -> Result<Status, 
     match command {
         AccountCommand::List => list::run(context),
         AccountCommand::Show(choice) => show::run(context, &choice),
+        AccountCommand::Thumbprint(args) => thumbprint::run(context, &args),
         AccountCommand::Register(args) => register::run(context, args),
         AccountCommand::Update(args) => update::run(context, args),
         AccountCommand::Rollover(choice) => rollover::run(context, &choice),

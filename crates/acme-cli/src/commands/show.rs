@@ -255,6 +255,7 @@ fn methods(methods: &ChallengeMethods, is_dev: bool) -> String {
 fn method(method: &ChallengeMethod, is_dev: bool) -> String {
     match method {
         ChallengeMethod::Http { listen } => listener("http-01", 80, listen, is_dev),
+        ChallengeMethod::HttpStateless => "http-01, by web servers that know the account".to_owned(),
         ChallengeMethod::TlsAlpn { listen } => listener("tls-alpn-01", 443, listen, is_dev),
         ChallengeMethod::Dns { provider, .. } => format!("dns-01, through {}", dns::title(provider)),
         ChallengeMethod::Manual { challenge, auth_hook, .. } => format!("{challenge}, through {auth_hook}"),

@@ -2,10 +2,12 @@
 
 use acme_keys::AccountKey;
 use acme_proto::Algorithm;
+use acme_store::{Account, Settings, Store};
 
-use super::{choose, reach, show};
+use super::{choose, option, reach, show};
 use crate::account;
 use crate::args::AccountChoice;
+use crate::challenge;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Status;
@@ -44,5 +46,27 @@ pub(super) fn run(context: &Context, choice: &AccountChoice) -> Result<Status, E
     context
         .output
         .progress("the key is another one now; what answers with its thumbprint has to have the new one");
+    let answered = answered_with(&store, &stored)?;
+    if !answered.is_empty() {
+        context.output.warn(format_args!(
+            "{} can't be renewed until their web servers answer with the new thumbprint",
+            answered.join(", ")
+        ));
+        context.output.progress(format_args!(
+            "  next: acmectl account thumbprint --web-server nginx {}    # or apache, caddy, haproxy",
+            option(&stored)
+        ));
+    }
     Ok(Status::Done)
+}
+
+/// The certificates whose names web servers prove that know the account's key.
+fn answered_with(store: &Store, account: &Account) -> Result<Vec<String>, Error> {
+    let records = store.certificates()?.records.into_iter();
+    let is_answered = |settings: &Settings| {
+        settings.ca.directory_url == account.directory_url
+            && settings.account == account.label
+            && challenge::is_stateless(settings)
+    };
+    Ok(records.filter(|record| is_answered(&record.settings)).map(|record| record.name.to_string()).collect())
 }

@@ -109,6 +109,7 @@ fn for_all(method: &ChallengeMethod) -> Option<(&'static str, Option<String>)> {
     match method {
         ChallengeMethod::Dns { provider, .. } => Some(("--dns", Some(provider.clone()))),
         ChallengeMethod::Http { listen } => Some(listener("--http", "--http-listen", listen)),
+        ChallengeMethod::HttpStateless => Some(("--http-stateless", None)),
         ChallengeMethod::TlsAlpn { listen } => Some(listener("--tls-alpn", "--tls-alpn-listen", listen)),
         ChallengeMethod::Webroot { dir } => Some(("--webroot", Some(dir.display().to_string()))),
         ChallengeMethod::DnsPersist => Some(("--dns-persist", None)),
