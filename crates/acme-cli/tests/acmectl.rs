@@ -39,6 +39,7 @@ mod acmectl {
     mod revoke;
     mod scripts;
     mod show;
+    mod stateless;
     mod systemd;
     mod together;
     mod validity;

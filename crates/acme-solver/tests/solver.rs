@@ -27,6 +27,7 @@ mod solver {
     #[cfg(feature = "dns")]
     mod resolver;
     mod self_check;
+    mod stateless;
     mod tls;
     mod tls_alpn01;
     #[cfg(feature = "tokio")]

@@ -18,4 +18,5 @@ pub mod pdns;
 pub mod pebble;
 pub mod primary;
 pub mod registry;
+pub mod stateless;
 pub mod web;

@@ -21,6 +21,8 @@ mod readme;
 mod relay;
 #[path = "conformance/rfc2136.rs"]
 mod rfc2136;
+#[path = "conformance/stateless.rs"]
+mod stateless;
 #[path = "conformance/suites.rs"]
 mod suites;
 #[path = "conformance/token.rs"]

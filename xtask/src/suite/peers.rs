@@ -2,7 +2,7 @@
 
 use std::env;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Makes sure that every peer is there: installs what is missing, or says how to.
@@ -23,7 +23,7 @@ pub(crate) fn require(install: bool) -> Result<(), Box<dyn Error>> {
         println!("apt-get update failed; the package lists that are here may do");
     }
     let install: Vec<&str> = ["install", "-y"].into_iter().chain(packages(&missing)).collect();
-    if !apt_get(privilege, &install)? {
+    if !without_services(privilege, || apt_get(privilege, &install))? {
         return Err(format!("apt-get could not install {}", packages(&missing).join(", ")).into());
     }
     match self::missing(&directories).as_slice() {
@@ -79,11 +79,33 @@ fn privilege(directories: &[PathBuf]) -> Result<Option<&'static str>, Box<dyn Er
     }
 }
 
+/// Does something while Debian's packages start none of the services that they bring: the tests start
+/// what they need themselves, on ports of their own.
+fn without_services(
+    privilege: Option<&str>,
+    act: impl FnOnce() -> Result<bool, Box<dyn Error>>,
+) -> Result<bool, Box<dyn Error>> {
+    if Path::new(POLICY).exists() {
+        return act();
+    }
+    let script = |text: &str| {
+        let line: Vec<&str> = privilege.into_iter().chain(["sh", "-c", text]).collect();
+        Command::new(line[0]).args(&line[1..]).status()
+    };
+    script(&format!("printf '#!/bin/sh\\nexit 101\\n' > {POLICY} && chmod 755 {POLICY}"))?;
+    let done = act();
+    script(&format!("rm -f {POLICY}"))?;
+    done
+}
+
 fn apt_get(privilege: Option<&str>, arguments: &[&str]) -> Result<bool, Box<dyn Error>> {
     let line: Vec<&str> = privilege.into_iter().chain(QUIET).chain(arguments.iter().copied()).collect();
     println!("apt-get {}", arguments.join(" "));
     Ok(Command::new(line[0]).args(&line[1..]).stdin(Stdio::null()).status()?.success())
 }
+
+/// What is asked whether a service may be started, if it is there.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// `env` after `sudo`, which clears the environment.
 const QUIET: [&str; 8] =
@@ -100,9 +122,11 @@ fi
 
 const DNS: &str = "a DNS server with an API, for dns-01";
 const DNS_UPDATE: &str = "a DNS server that takes dynamic updates, for dns-01";
+const WEB: &str = "a web server that answers http-01 for the command";
 const CLIENT: &str = "a client of other people's, for the test CA";
 
-const PEERS: [Peer; 19] = [
+const PEERS: [Peer; 21] = [
+    Peer { program: "apache2", package: "apache2", purpose: WEB },
     Peer {
         program: "caddy",
         package: "caddy",
@@ -110,6 +134,7 @@ const PEERS: [Peer; 19] = [
     },
     Peer { program: "certbot", package: "certbot", purpose: CLIENT },
     Peer { program: "dehydrated", package: "dehydrated", purpose: CLIENT },
+    Peer { program: "haproxy", package: "haproxy", purpose: WEB },
     Peer { program: "ip", package: "iproute2", purpose: "sets up the networks of single tests" },
     Peer { program: "lego", package: "lego", purpose: CLIENT },
     Peer { program: "knotd", package: "knot", purpose: DNS_UPDATE },

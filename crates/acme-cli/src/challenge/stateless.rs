@@ -38,26 +38,25 @@ pub(crate) fn is_stateless(settings: &Settings) -> bool {
 
 impl StatelessError {
     pub(crate) fn advice(&self, invocation: &Invocation) -> Vec<Advice> {
-        let snippet = |choice: &str| {
-            [
-                Advice::text("have the web server answer; this prints what to configure:"),
-                Advice::paste(format!("acmectl account thumbprint --web-server nginx {choice}")),
-            ]
-        };
+        let snippet =
+            |choice: &str| Advice::paste(format!("acmectl account thumbprint --web-server nginx {choice}"));
         match self {
             Self::DryRun => vec![
                 Advice::text("leave it out; whether the servers answer is looked at before a CA is asked:"),
                 Advice::paste(invocation.without_flags(&["--dry-run"]).line()),
             ],
             Self::Account(_) => Vec::new(),
-            Self::NoAccount { choice } => {
-                let register = [
-                    Advice::text("make the account first:"),
-                    Advice::paste(format!("acmectl account register --agree-tos {choice}")),
-                ];
-                register.into_iter().chain(snippet(choice)).collect()
-            }
-            Self::Unanswered { choice, .. } => snippet(choice).into(),
+            Self::NoAccount { choice } => vec![
+                Advice::text(
+                    "make the account, and have the web server answer; the second line prints what to configure:",
+                ),
+                Advice::paste(format!("acmectl account register --agree-tos {choice}")),
+                snippet(choice),
+            ],
+            Self::Unanswered { choice, .. } => vec![
+                Advice::text("have the web server answer; this prints what to configure:"),
+                snippet(choice),
+            ],
         }
     }
 }
