@@ -93,9 +93,12 @@ impl ChallengeError {
                 (Fault::Webroot, "give the directory that the web server serves as /".to_owned())
             }
             Self::Webroot(_) => (Fault::Webroot, "run as a user who may write there".to_owned()),
-            Self::Dns(_) | Self::Hook(_) | Self::Method | Self::Responder(_) | Self::Unable { .. } => {
-                return None;
-            }
+            Self::Dns(_)
+            | Self::Hook(_)
+            | Self::Method
+            | Self::Responder(_)
+            | Self::Stateless(_)
+            | Self::Unable { .. } => return None,
         };
         Some(Finding::new(Some(name), fault, with_causes(self), remedy))
     }

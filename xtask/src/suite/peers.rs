@@ -179,6 +179,6 @@ mod tests {
 
     #[test]
     fn advice_can_be_pasted() {
-        assert!(advice(&[&PEERS[1], &PEERS[2]]).contains("\n    apt-get install -y certbot dehydrated\n"));
+        assert!(advice(&[&PEERS[2], &PEERS[3]]).contains("\n    apt-get install -y certbot dehydrated\n"));
     }
 }

@@ -110,6 +110,8 @@ fn help_of_challenges() {
                                      not offer it or refuses it, and of wildcards
       --http-listen <ADDR:PORT>      Answer http-01 at this address, to which port 80 of the names
                                      leads
+      --http-stateless               Leave http-01 to web servers that know the account: acmectl
+                                     account thumbprint prints how
       --tls-alpn                     Answer tls-alpn-01 on port 443
       --tls-alpn-listen <ADDR:PORT>  Answer tls-alpn-01 at this address, to which port 443 of the
                                      names leads
