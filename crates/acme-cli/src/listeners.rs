@@ -65,12 +65,31 @@ impl<L: Listener> Listeners<L> {
         let is_new = sockets.is_empty();
         let mut all = sockets.into_iter().map(L::from_listener).collect::<Result<Vec<_>, _>>()?;
         if is_new {
-            all.push(L::bind(wanted)?);
+            match L::bind(wanted) {
+                Ok(one) => all.push(one),
+                Err(error) => all.extend(beside(error)?),
+            }
         }
         let addresses: Vec<SocketAddr> = all.iter().map(L::local_addr).collect();
         let places = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let places = if is_new { places } else { format!("{places}, passed on to this process") };
         Ok(Self { all, address: place(&addresses), places })
+    }
+}
+
+/// Listens at each address at which others reach this machine, after all of them together could not
+/// be had: who listens at 127.0.0.1 alone is in nobody's way.
+///
+/// Where somebody else has one of these addresses, the CA may come to it, and that is an error.
+fn beside<L: Listener>(error: BindError) -> Result<Vec<L>, BindError> {
+    let BindError::InUse { address } = error else { return Err(error) };
+    if !address.ip().is_unspecified() {
+        return Err(error);
+    }
+    let all = acme_solver::local_addresses().into_iter().map(|ip| L::bind(&[(ip, address.port()).into()]));
+    match all.collect::<Result<Vec<_>, _>>() {
+        Ok(all) if !all.is_empty() => Ok(all),
+        Ok(_) | Err(_) => Err(error),
     }
 }
 

@@ -41,6 +41,7 @@ pub mod dns;
 mod dns01;
 mod http01;
 mod listener;
+mod local_addresses;
 mod per_name;
 #[cfg(feature = "dns")]
 mod persist;
@@ -66,6 +67,7 @@ pub use dns01::Dns01;
 pub use http01::{AsyncHttp01, Http01Responder};
 pub use http01::{Http01, StatelessHttp01};
 pub use listener::BindError;
+pub use local_addresses::local_addresses;
 pub use per_name::{Member, PerName};
 #[cfg(feature = "dns")]
 pub use persist::{NotStanding, PersistSight, PersistWitness, Persisted};

@@ -190,11 +190,7 @@ fn set_up(
         }
         ChallengeMethod::HttpStateless => {
             let reach = if is_dev { reach.or(Some(LOCAL)) } else { reach };
-            let check = self_check(&Global { http_reach: reach, ..context.settings.clone() });
-            let solver = stateless::set_up(context, settings, names, &check)?;
-            let how = "http-01 answered by web servers that know the account".to_owned();
-            let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
-            Ok(Ready { solver: checked(solver, reach, context), how, dev_port: Some(dev_port) })
+            set_up_stateless(context, settings, names, reach)
         }
         ChallengeMethod::DnsPersist => Ok(by_standing_records(context, names)),
         _ => Err(ChallengeError::Method),
@@ -360,6 +356,19 @@ impl Solver for Prepared {
     fn withdraw(&mut self, challenges: &[Challenge]) -> Vec<Result<(), SolverError>> {
         self.solver.withdraw(challenges)
     }
+}
+
+fn set_up_stateless(
+    context: &Context,
+    settings: &Settings,
+    names: &[Identifier],
+    reach: Option<SocketAddr>,
+) -> Result<Ready, ChallengeError> {
+    let check = self_check(&Global { http_reach: reach, ..context.settings.clone() });
+    let solver = stateless::set_up(context, settings, names, &check)?;
+    let how = "http-01 answered by web servers that know the account".to_owned();
+    let dev_port = ValidationPort::Http(reach.map_or(HTTP_PORT, |reach| reach.port()));
+    Ok(Ready { solver: checked(solver, reach, context), how, dev_port: Some(dev_port) })
 }
 
 /// Waits until every server of the zone shows what was written.

@@ -2,9 +2,10 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use acme_conformance::command::acmectl;
+use acme_conformance::namespace;
 use acme_conformance::nginx::Nginx;
 use acme_conformance::pebble::{self, Pebble, Settings};
 use acme_conformance::web::Web;
@@ -100,6 +101,32 @@ fn a_hook_that_failed_runs_again_with_the_next_renew() {
         std::fs::write(&ready, "").unwrap();
         expect(&run(dir.path(), &["renew", "--max-wait", "0"]), 0);
         assert_eq!(serial(dir.path()), issued, "only the hook was owed");
+    });
+}
+
+#[test]
+fn who_listens_at_loopback_alone_is_in_nobodys_way() {
+    // Building it is nothing to do without a network.
+    drop(acmectl());
+    namespace::run("command::who_listens_at_loopback_alone_is_in_nobodys_way", &[NAME], || {
+        let add = ["address", "add", "192.0.2.7/32", "dev", "lo"];
+        assert!(Command::new("ip").args(add).status().unwrap().success());
+        let _other = TcpListener::bind("127.0.0.1:80").unwrap();
+        // Nothing is asked of a CA: whether the port can be had shows before.
+        let issue = || {
+            let mut command = acmectl();
+            command.args(["issue", NAME, "--http", "--ca", "https://127.0.0.1:1/directory"]);
+            command.arg("--dir").arg(TempDir::new().unwrap().path()).output().unwrap()
+        };
+        let output = issue();
+        expect(&output, 3);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("http-01 answered at 192.0.2.7:80\n"), "{told}");
+        let _in_the_way = TcpListener::bind("192.0.2.7:80").unwrap();
+        let output = issue();
+        expect(&output, 2);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains(":80 is in use"), "{told}");
     });
 }
 
