@@ -57,6 +57,8 @@ mod self_check;
 #[cfg(feature = "tokio")]
 mod threaded;
 mod tls_alpn01;
+#[cfg(feature = "dns")]
+mod together;
 mod webroot;
 
 #[cfg(all(feature = "dns", feature = "tokio"))]

@@ -15,6 +15,7 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use http::Uri;
 
 use crate::dns::Delegation;
+use crate::together::each;
 use https::Server;
 use query::{Peer, Question};
 
@@ -269,8 +270,8 @@ impl Resolver {
     /// up once.
     pub fn zones(&self, names: &[String]) -> Vec<Result<Zone, ResolveError>> {
         let mut known: BTreeMap<Name, Vec<NameServer>> = BTreeMap::new();
-        let mut find = |name: &String| {
-            let place = self.locate(name)?;
+        let mut find = |place: Result<Place, ResolveError>| {
+            let place = place?;
             let servers = match known.get(&place.owner) {
                 Some(servers) => servers.clone(),
                 None => self.servers_of(&place.owner)?,
@@ -278,7 +279,7 @@ impl Resolver {
             known.insert(place.owner.clone(), servers.clone());
             Ok(place.zone(servers))
         };
-        names.iter().map(&mut find).collect()
+        each(names, |name| self.locate(name)).into_iter().map(&mut find).collect()
     }
 
     fn locate(&self, name: &str) -> Result<Place, ResolveError> {
@@ -420,8 +421,8 @@ impl Resolver {
 /// Writes where a CNAME leads; where nothing can be looked up, at the name itself.
 impl Delegation for Resolver {
     fn canonical(&self, name: &str) -> Result<String, SolverError> {
-        match self.zone(name) {
-            Ok(zone) => Ok(zone.canonical),
+        match self.locate(name) {
+            Ok(place) => Ok(text(&place.canonical)),
             Err(ResolveError::NoResolver | ResolveError::NoZone(_) | ResolveError::Silent { .. }) => {
                 Ok(name.to_string())
             }
@@ -430,6 +431,10 @@ impl Delegation for Resolver {
                 Err(SolverError::permanent(error))
             }
         }
+    }
+
+    fn canonical_each(&self, names: &[String]) -> Vec<Result<String, SolverError>> {
+        each(names, |name| self.canonical(name))
     }
 }
 

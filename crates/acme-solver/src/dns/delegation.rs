@@ -13,4 +13,9 @@ pub trait Delegation: fmt::Debug + Send + Sync {
     /// # Errors
     /// When that can't be told; the challenge fails then.
     fn canonical(&self, name: &str) -> Result<String, SolverError>;
+
+    /// As [`canonical`](Self::canonical), for all names of an order; one result for each.
+    fn canonical_each(&self, names: &[String]) -> Vec<Result<String, SolverError>> {
+        names.iter().map(|name| self.canonical(name)).collect()
+    }
 }

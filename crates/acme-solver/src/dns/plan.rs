@@ -1,5 +1,6 @@
 //! From challenges to changes, and from what came of these to what came of each challenge.
 
+use std::iter;
 use std::sync::Arc;
 
 use acme_proto::{Challenge, Identifier, SolverError};
@@ -42,15 +43,18 @@ enum State {
 
 impl Plan {
     pub(super) fn new(action: Action, challenges: &[Challenge], delegation: &Arc<dyn Delegation>) -> Self {
-        let entry = |challenge: &Challenge| {
-            let (name, state) = match place(challenge, &**delegation) {
-                Ok(name) => (name, State::Named),
+        let names: Vec<String> = challenges.iter().map(Challenge::dns_name).collect();
+        let canonical = delegation.canonical_each(&names).into_iter().chain(iter::repeat_with(missing));
+        let entry = |(challenge, canonical): (&Challenge, Result<String, SolverError>)| {
+            let placed = check_dns(challenge).map_err(SolverError::from).and(canonical);
+            let (name, state) = match placed {
+                Ok(name) => (normal(&name), State::Named),
                 Err(error) => (String::new(), State::Failed(error)),
             };
             let (identifier, value) = (challenge.order_identifier(), challenge.dns_value());
             Entry { challenge: challenge.clone(), identifier, name, value, state }
         };
-        Self { action, entries: challenges.iter().map(entry).collect() }
+        Self { action, entries: challenges.iter().zip(canonical).map(entry).collect() }
     }
 
     /// The names whose zones have to be found, each once.
@@ -143,7 +147,7 @@ impl Entry {
     }
 }
 
-fn place(challenge: &Challenge, delegation: &dyn Delegation) -> Result<String, SolverError> {
-    check_dns(challenge)?;
-    delegation.canonical(&challenge.dns_name()).map(|name| normal(&name))
+/// What came of a name that a delegation forgot.
+fn missing() -> Result<String, SolverError> {
+    Err(ResponseError::Missing.into())
 }

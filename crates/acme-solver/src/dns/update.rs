@@ -8,7 +8,6 @@ mod tsig;
 mod variables;
 
 use std::fmt;
-use std::panic;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -25,6 +24,7 @@ use super::plan::{Plan, Undelegated};
 use super::turns::Turns;
 use super::zone::{Zone, closest};
 use crate::response::dns_types;
+use crate::together::each;
 use error::NO_ZONE;
 use server::Server;
 use tsig::{Signer, fqdn};
@@ -244,24 +244,6 @@ fn text(name: &Name) -> String {
     let text = name.to_ascii();
     text.strip_suffix('.').unwrap_or(&text).to_owned()
 }
-
-/// Does something for each item, for a few at the same time, and returns what came of each.
-fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let mut outcomes = Vec::with_capacity(items.len());
-    for items in items.chunks(WIDTH) {
-        thread::scope(|scope| {
-            let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| act(item))).collect();
-            let join = |thread: thread::ScopedJoinHandle<'_, R>| {
-                thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
-            };
-            outcomes.extend(threads.into_iter().map(join));
-        });
-    }
-    outcomes
-}
-
-/// Messages that are out at the same time.
-const WIDTH: usize = 16;
 /// How often an update is sent to a server that answers that it failed.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
