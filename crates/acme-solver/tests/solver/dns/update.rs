@@ -43,7 +43,7 @@ impl Server {
     }
 
     fn solver(&self) -> DnsUpdate {
-        DnsUpdate::new(&self.address.to_string()).unwrap().with_time_limit(Duration::from_millis(400))
+        DnsUpdate::new(&self.address.to_string()).unwrap().with_time_limit(Duration::from_secs(2))
     }
 
     fn signing_solver(&self) -> DnsUpdate {
