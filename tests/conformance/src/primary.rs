@@ -59,6 +59,15 @@ impl NameServer {
     /// # Errors
     /// When it can't be started.
     pub fn primary(program: Program, setup: &Setup<'_>) -> io::Result<Self> {
+        Self::start(setup, |path, key| match program {
+            Program::Bind => bind(path, setup, key, "recursion no;"),
+            Program::Knot => knot_primary(path, setup),
+            Program::PowerDns => power_dns(path, setup),
+        })
+    }
+
+    /// Starts a program with the zone and the key in its directory.
+    fn start(setup: &Setup<'_>, spawn: impl FnOnce(&Path, &str) -> io::Result<Child>) -> io::Result<Self> {
         let directory = TempDir::new()?;
         let path = directory.path();
         let (zone, records) = (setup.zone, setup.records);
@@ -66,12 +75,17 @@ impl NameServer {
         fs::write(path.join("zone"), format!("$ORIGIN {zone}.\n{soa}{records}\n"))?;
         let key = format!("key \"{KEY}\" {{ algorithm hmac-sha256; secret \"{SECRET}\"; }};\n");
         fs::write(path.join("acme.key"), &key)?;
-        let child = match program {
-            Program::Bind => bind(path, setup, &key)?,
-            Program::Knot => knot_primary(path, setup)?,
-            Program::PowerDns => power_dns(path, setup)?,
-        };
+        let child = spawn(path, &key)?;
         Self { child, address: setup.address, zone: zone.to_owned(), directory }.started()
+    }
+
+    /// Starts BIND as a primary that resolves other names too, as far as its zone leads to their
+    /// servers, and returns when it answers. It asks from its own address.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn resolving(setup: &Setup<'_>) -> io::Result<Self> {
+        Self::start(setup, |path, key| bind(path, setup, key, &recursion(setup)))
     }
 
     /// Starts Knot as a secondary of a primary. It asks the primary when it is told of a change, and
@@ -177,13 +191,20 @@ fn ask(server: SocketAddr, name: &str, kind: RecordType) -> io::Result<Message> 
     Message::from_vec(&answer).map_err(io::Error::other)
 }
 
-fn bind(path: &Path, setup: &Setup<'_>, key: &str) -> io::Result<Child> {
+/// BIND's options where it resolves: the zones that it has of itself are not to be in the way, nor
+/// questions for less than the name.
+fn recursion(setup: &Setup<'_>) -> String {
+    let ip = setup.address.ip();
+    format!("recursion yes; query-source address {ip}; qname-minimization off; empty-zones-enable no;")
+}
+
+fn bind(path: &Path, setup: &Setup<'_>, key: &str, recursion: &str) -> io::Result<Child> {
     let (ip, port, zone, file) = (setup.address.ip(), setup.address.port(), setup.zone, path.join("zone"));
     let told = setup.notify.map(|to| format!("also-notify {{ {} port {}; }};", to.ip(), to.port()));
     let notify = if told.is_some() { "explicit" } else { "no" };
     let config = format!(
         "options {{ directory {path:?}; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
-         pid-file none; session-keyfile none; lock-file none; recursion no; dnssec-validation no;\n\
+         pid-file none; session-keyfile none; lock-file none; {recursion} dnssec-validation no;\n\
          notify {notify}; notify-delay 0; }};\ncontrols {{ }};\n{key}\
          zone \"{zone}\" {{ type primary; file {file:?}; allow-transfer {{ 127.0.0.0/8; }}; {}\n\
          update-policy {{ grant {KEY} zonesub TXT; }}; }};\n",

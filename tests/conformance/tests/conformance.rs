@@ -19,6 +19,8 @@ mod powerdns;
 mod readme;
 #[path = "conformance/relay.rs"]
 mod relay;
+#[path = "conformance/responder.rs"]
+mod responder;
 #[path = "conformance/rfc2136.rs"]
 mod rfc2136;
 #[path = "conformance/stateless.rs"]
