@@ -162,13 +162,16 @@ fn failing(message: &Message) -> Option<Vec<u8>> {
     answer.to_vec().ok()
 }
 
-/// Takes another's signature: its own, with octets that are not its MAC.
+/// Signs with what is no MAC of the key.
 fn wrongly_signed(message: &Message) -> Option<Vec<u8>> {
-    let mut answer = answer(message);
-    let mut signature = message.additionals.last().cloned()?;
-    signature.dns_class = DNSClass::ANY;
-    answer.add_additional(signature);
-    answer.to_vec().ok()
+    let mut octets = answer(message).to_vec().ok()?;
+    octets[11] = 1;
+    let data: [&[u8]; 6] = [b"\x0bhmac-sha256\0", &[0; 6], &[1, 44], &[0, 32], &[7; 32], &[0; 6]];
+    let data = data.concat();
+    let length = u16::try_from(data.len()).ok()?.to_be_bytes();
+    // Its name, type TSIG, class ANY, no time to live.
+    octets.extend([b"\x08acme-key\0".as_slice(), &[0, 250, 0, 255, 0, 0, 0, 0], &length, &data].concat());
+    Some(octets)
 }
 
 fn error(solver: &mut DnsUpdate) -> (UpdateError, bool) {
