@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::dns::api::{Api, Reply, Task, all};
 use crate::dns::change::{Change, quoted, unquoted};
 use crate::dns::credentials::{CredentialError, Lookup, Variable};
-use crate::dns::error::DnsError;
+use crate::dns::error::{DnsError, DnsErrorKind};
 use crate::dns::provider::{DnsProvider, Profile};
 use crate::dns::request::{self, segment};
 use crate::dns::rrset::{Edit, Rrset, Rrsets, Written, rewrite};
@@ -66,7 +66,7 @@ impl DnsProvider for PowerDns {
         Box::pin(async move {
             let names = candidates(names);
             if names.len() > Api::WIDTH
-                && let Ok(zones) = self.all_zones(api).await
+                && let Some(zones) = unless_too_much(self.all_zones(api).await)?
             {
                 return Ok(zones);
             }
@@ -97,7 +97,7 @@ impl Rrsets for PowerDns {
     fn read<'a>(&'a self, api: &'a Api, zone: &'a Zone, names: &'a [&'a str]) -> Task<'a, Vec<Rrset>> {
         Box::pin(async move {
             if names.len() > Api::WIDTH
-                && let Ok(rrsets) = self.read_all(api, zone, names).await
+                && let Some(rrsets) = unless_too_much(self.read_all(api, zone, names).await)?
             {
                 return Ok(rrsets);
             }
@@ -163,6 +163,20 @@ impl PowerDns {
 impl fmt::Debug for PowerDns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PowerDns")
+    }
+}
+
+/// What was read at once; `None` where it has to be read name by name: there is too much of it, or
+/// whoever stands in front of the server lets nobody read all. A server that is busy, or that does not
+/// know the key, is not asked a hundred times more.
+fn unless_too_much<T>(read: Result<T, DnsError>) -> Result<Option<T>, DnsError> {
+    let is_final = |kind: &DnsErrorKind| {
+        matches!(kind, DnsErrorKind::Busy { .. } | DnsErrorKind::Credentials { status: 401, .. })
+    };
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if is_final(&error.kind) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

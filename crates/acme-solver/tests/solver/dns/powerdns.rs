@@ -59,6 +59,16 @@ fn what_is_too_large_is_read_name_by_name() {
 }
 
 #[test]
+fn key_that_is_wrong_is_not_tried_for_each_of_many_names() {
+    let mut world = world("another-key");
+    let names: Vec<_> = (0..20).map(|number| format!("_acme-challenge.host-{number}.example.com")).collect();
+    let values: Vec<_> = names.iter().map(|name| (name.as_str(), VALUE)).collect();
+    let error = world.add(&values).unwrap_err();
+    assert!(matches!(error.kind, DnsErrorKind::Credentials { status: 401, .. }), "{error}");
+    assert_eq!(world.requests.len(), 1);
+}
+
+#[test]
 fn ttl_of_others_stays() {
     let mut world = world(SECRET);
     world.fake.put_with_ttl(NAME, "other", 7200);
