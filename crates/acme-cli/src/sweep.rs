@@ -1,7 +1,7 @@
 //! Taking away the challenge responses that processes left in place which are gone.
 
-use acme_proto::Solver as _;
-use acme_solver::Webroot;
+use acme_proto::{Challenge, ChallengeType, Solver as _};
+use acme_solver::{Resolver, Webroot};
 use acme_store::{ChallengeMethod, Store};
 
 use crate::context::Context;
@@ -21,10 +21,7 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
             // A listener's responses end with its process.
             ChallengeMethod::Dns { provider, .. } if provider == responder::NAME => true,
             ChallengeMethod::Dns { provider, files } => {
-                let name = presented.challenge.identifier.base().to_string();
-                // The record is where the name leads to, as when it was written.
-                let resolver = dns::answering(&context.settings.resolver, &name).ok();
-                match dns::prepare(context, provider, files, resolver) {
+                match dns::prepare(context, provider, files, delegation(context, &presented.challenge)) {
                     Ok(mut ready) => ready.solver.withdraw(challenge).iter().all(Result::is_ok),
                     Err(_) => false,
                 }
@@ -32,7 +29,9 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
             ChallengeMethod::Manual { challenge: kind, auth_hook, cleanup_hook } => {
                 match Manual::new(auth_hook, cleanup_hook.as_deref(), kind) {
                     Ok(manual) => {
-                        let mut scripts = Scripts::new(context, Form::Manual(manual), None);
+                        let is_dns = *kind == ChallengeType::Dns01;
+                        let resolver = is_dns.then(|| delegation(context, &presented.challenge)).flatten();
+                        let mut scripts = Scripts::new(context, Form::Manual(manual), resolver);
                         scripts.withdraw(challenge).iter().all(Result::is_ok)
                     }
                     Err(_) => false,
@@ -64,4 +63,9 @@ pub(crate) fn sweep(context: &Context, store: &Store) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Who knows where the name leads to: the record is there, as when it was written.
+fn delegation(context: &Context, challenge: &Challenge) -> Option<Resolver> {
+    dns::answering(&context.settings.resolver, &challenge.identifier.base().to_string()).ok()
 }

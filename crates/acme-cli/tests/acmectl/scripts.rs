@@ -5,8 +5,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use acme_testca::TestCa;
+use hickory_proto::rr::RData;
+use hickory_proto::rr::rdata::CNAME;
 use snapbox::str;
 
+use super::loopback::{NameServer, fqdn};
 use super::web::WebServer;
 use super::world::{Run, World, assert_run};
 
@@ -368,6 +371,23 @@ fn what_a_killed_process_put_in_place_is_taken_away_at_the_next_start() {
         calls(&world),
         ["present", "cleanup"].map(|action| format!("{action} _acme-challenge.example.test. VALUE"))
     );
+}
+
+#[test]
+fn hooks_take_away_at_the_next_start_where_a_cname_leads() {
+    let (world, ca) = (World::new(), ca());
+    let dns = NameServer::start("site.test", |name, _| match name {
+        "_acme-challenge.site.test" => vec![RData::CNAME(CNAME(fqdn("proof.site.test")))],
+        _ => Vec::new(),
+    });
+    world.script("auth", "echo present $ACMECTL_NAME >> calls; kill -KILL $PPID");
+    world.script("cleanup", "echo cleanup $ACMECTL_NAME >> calls");
+    let hooks = "--manual-auth-hook ./auth --manual-cleanup-hook ./cleanup --preferred-challenges dns";
+    let killed = run(&world, &ca, &format!("issue site.test {hooks} {}", dns.options()), &[]);
+    assert_eq!(killed.code(), None);
+    drop(ca);
+    world.run(&format!("renew --max-wait 0 {}", dns.options()));
+    assert_eq!(calls(&world), ["present proof.site.test", "cleanup proof.site.test"]);
 }
 
 /// Waits until some processes are no more; one that nobody collects does not run.
